@@ -1,0 +1,3 @@
+"""Trains, evaluates, runs and exports handwritten-digit classifiers."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,5 @@
+"""Lets `python -m digitcli` do what `digitcli` does."""
+
+from digitcli.cli import main
+
+main()

@@ -1,0 +1,97 @@
+"""The command line: the app, and the one place where errors become lines and exit codes.
+
+Exit codes: 0 all done; 1 something failed; 2 wrong usage; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from digitcli import __version__
+from digitcli.errors import DigitcliError
+from digitcli.output import print_json
+
+EXAMPLES = """
+[bold]Examples[/bold]
+
+  digitcli train --epochs 18
+
+  digitcli predict img.png
+"""
+
+
+class _Group(TyperGroup):
+    """Runs a command and turns whatever it raises into one or two lines and an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:
+        arguments = list(sys.argv[1:] if args is None else args)
+        # Looked up here, not by the parser, since errors of the parser itself must honour them too.
+        as_json = "--json" in arguments
+        debug = "--debug" in arguments
+        try:
+            code = super().main(arguments, **{**extra, "standalone_mode": False})
+        except DigitcliError as error:
+            if debug:
+                raise
+            code = _fail(arguments, str(error), type(error).__name__, error.exit_code, as_json)
+        except KeyboardInterrupt:
+            code = 130
+        except BrokenPipeError:
+            # The reader (head, less) has what it wants; nothing more can be said to it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 1
+        except Exception as error:
+            if debug:
+                raise
+            if hasattr(error, "format_message"):  # Typer's own complaints about the command line
+                message = f"{error.format_message()} See digitcli --help."
+                code = _fail(arguments, message, "UsageError", 2, as_json)
+            else:
+                message = f"Unexpected {type(error).__name__}: {error}\nRun again with --debug and report it."
+                code = _fail(arguments, message, "UnexpectedError", 1, as_json)
+        if code == 130:
+            sys.stderr.write("Interrupted.\n")
+        sys.exit(code or 0)
+
+
+def _fail(arguments: list[str], message: str, kind: str, code: int, as_json: bool) -> int:
+    sys.stderr.write(f"Error: {message}\n")
+    if as_json:
+        command = " ".join(word for word in arguments[:2] if not word.startswith("-"))
+        print_json(command, {"error": {"kind": kind, "message": message}})
+    return code
+
+
+app = typer.Typer(
+    cls=_Group,
+    help="Trains, evaluates, runs and exports handwritten-digit classifiers." + EXAMPLES,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"digitcli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point of the `digitcli` command."""
+    app()

@@ -1,0 +1,29 @@
+"""The options that all commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from digitcli.output import Output
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes and no progress.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more about what is done.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+Data = Annotated[
+    str,
+    typer.Option("--data", metavar="mnist|synthetic|auto|PATH", help="The data set: a name, a file or a folder."),
+]
+Model = Annotated[
+    Path | None,
+    typer.Option("--model", "-m", help="A run or model file. Default: the newest finished run."),
+]
+
+
+def output(command: str, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> Output:
+    """The sink for one command. `debug` is read by cli, which also shows errors from before this point."""
+    return Output(command, as_json=as_json, quiet=quiet, verbose=verbose or debug)

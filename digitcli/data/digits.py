@@ -1,0 +1,68 @@
+"""What every data format is read into."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitcli.errors import DataError
+
+SIDE = 28
+CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Labelled pictures in MNIST's convention: light ink on black.
+
+    images: (n, 28, 28) uint8, 0 paper to 255 ink.
+    labels: (n,) uint8, the digits 0-9.
+    name: where they come from, for messages and run.json.
+    sha256: fingerprint of pixels and labels, the same whatever format they were read from.
+
+    Raises DataError if shapes, counts or labels do not fit.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    name: str
+    sha256: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 3 or self.images.shape[1:] != (SIDE, SIDE):
+            raise DataError(f"{self.name}: pictures of {SIDE}x{SIDE} expected, got shape {self.images.shape}.")
+        if len(self.images) != len(self.labels):
+            raise DataError(f"{self.name}: {len(self.images)} images but {len(self.labels)} labels.")
+        if len(self.images) == 0:
+            raise DataError(f"{self.name}: holds no images.")
+        wrong = np.flatnonzero(self.labels >= CLASSES)
+        if len(wrong):
+            raise DataError(
+                f"{self.name}: label {self.labels[wrong[0]]} of image {wrong[0] + 1} is not a digit 0-9."
+            )
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
+        object.__setattr__(self, "sha256", digest.hexdigest())
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: NDArray[np.integer] | slice, name: str | None = None) -> Digits:
+        """The chosen rows as a data set of their own."""
+        return Digits(self.images[indices], self.labels[indices], name or self.name)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The parts of a data source. A source with one part that does not say which has it as `train`.
+
+    origin: how it was found, to be shown to the user ("MNIST in data/mnist (verified)").
+    At least one of the parts is there.
+    """
+
+    train: Digits | None
+    test: Digits | None
+    origin: str

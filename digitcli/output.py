@@ -1,0 +1,145 @@
+"""The one sink: results on stdout, everything else on stderr.
+
+On a terminal, results are Rich tables and charts; piped, they are tab-separated lines; with `--json`
+they are one document. Notes and progress go to stderr, and progress only shows on a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+
+SCHEMA = 1
+"""Version of the JSON documents; rises when a key changes its meaning or goes away."""
+
+Progress = Callable[[int, int | None], None]
+"""How logic reports progress: called with (done, total); total is None while it is not known."""
+
+
+class Output:
+    """Renders what one command has to say.
+
+    command: the command's name, which every JSON document carries.
+    as_json: print one document instead of tables.
+    quiet: no notes and no progress; warnings and errors stay.
+    verbose: details as well.
+    """
+
+    def __init__(
+        self, command: str, *, as_json: bool = False, quiet: bool = False, verbose: bool = False
+    ) -> None:
+        self.command = command
+        self.as_json = as_json
+        self.quiet = quiet
+        self.verbose = verbose
+        self._stdout = Console()
+        self._stderr = Console(stderr=True)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether stdout is a terminal, where tables may be drawn."""
+        return self._stdout.is_terminal
+
+    def document(self, content: Mapping[str, object]) -> None:
+        """With --json, the command's result; otherwise nothing."""
+        if self.as_json:
+            print_json(self.command, content)
+
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        *,
+        title: str | None = None,
+        right: Sequence[str] = (),
+    ) -> None:
+        """A result as a table: drawn on a terminal, else tab-separated with a header line.
+
+        right: the columns to be aligned right, usually those with numbers.
+        """
+        if self.as_json:
+            return
+        if not self.is_terminal:
+            self.lines("\t".join(columns), *("\t".join(_cell(value) for value in row) for row in rows))
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=title, title_justify="left", header_style="bold")
+        for column in columns:
+            table.add_column(column, justify="right" if column in right else "left")
+        for row in rows:
+            table.add_row(
+                *(value if hasattr(value, "__rich_console__") else Text(_cell(value)) for value in row)
+            )
+        self._stdout.print(table)
+
+    def chart(self, renderable: RenderableType) -> None:
+        """Something to look at: shown on a terminal only, since the tables hold its numbers."""
+        if self.is_terminal and not self.as_json:
+            self._stdout.print(renderable)
+
+    def lines(self, *texts: str) -> None:
+        """Results that already are text, as they are; nothing with --json."""
+        if not self.as_json:
+            for text in texts:
+                sys.stdout.write(text + "\n")
+
+    def note(self, text: str) -> None:
+        """Something good to know, on stderr; silenced by --quiet."""
+        if not self.quiet:
+            self._stderr.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def detail(self, text: str) -> None:
+        """Something only --verbose shows, on stderr."""
+        if self.verbose:
+            self._stderr.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Something the user should act on, on stderr, even with --quiet."""
+        self._stderr.print(f"Warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def progress(self, description: str, *, unit: str = "") -> Iterator[Progress]:
+        """A progress bar on stderr that vanishes when done; yields the callback that moves it.
+
+        unit: "B" shows sizes and transfer speed; any other word follows the speed ("images").
+        """
+        if self.quiet or not self._stderr.is_terminal:
+            yield lambda done, total: None
+            return
+        from rich import progress as rich_progress
+
+        speed: tuple[rich_progress.ProgressColumn, ...] = (
+            (rich_progress.DownloadColumn(), rich_progress.TransferSpeedColumn())
+            if unit == "B"
+            else (rich_progress.MofNCompleteColumn(),)
+        )
+        with rich_progress.Progress(
+            rich_progress.TextColumn("{task.description}"),
+            rich_progress.BarColumn(),
+            *speed,
+            rich_progress.TimeRemainingColumn(),
+            console=self._stderr,
+            transient=True,
+        ) as bar:
+            task = bar.add_task(description, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def print_json(command: str, content: Mapping[str, object]) -> None:
+    """One JSON document on stdout, in the envelope that all commands share."""
+    document = {"schema": SCHEMA, "command": command, **content}
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return str(value)
