@@ -16,7 +16,9 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 Data = Annotated[
     str,
-    typer.Option("--data", metavar="mnist|synthetic|auto|PATH", help="The data set: a name, a file or a folder."),
+    typer.Option(
+        "--data", metavar="mnist|synthetic|auto|PATH", help="The data set: a name, a file or a folder."
+    ),
 ]
 Model = Annotated[
     Path | None,

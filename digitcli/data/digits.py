@@ -33,7 +33,9 @@ class Digits:
 
     def __post_init__(self) -> None:
         if self.images.ndim != 3 or self.images.shape[1:] != (SIDE, SIDE):
-            raise DataError(f"{self.name}: pictures of {SIDE}x{SIDE} expected, got shape {self.images.shape}.")
+            raise DataError(
+                f"{self.name}: pictures of {SIDE}x{SIDE} expected, got shape {self.images.shape}."
+            )
         if len(self.images) != len(self.labels):
             raise DataError(f"{self.name}: {len(self.images)} images but {len(self.labels)} labels.")
         if len(self.images) == 0:

@@ -1,0 +1,37 @@
+"""Files and folders that appear complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from digitcli.errors import OutputError
+
+
+@contextmanager
+def atomic_path(target: Path, *, force: bool = True) -> Iterator[Path]:
+    """Yields a temporary path beside `target` to write a file or folder to; renames it when all went well.
+
+    If the body raises, what it wrote is removed and `target` stays as it was.
+    Raises OutputError if `target` exists and `force` is false, or if it cannot be written.
+    """
+    if target.exists() and not force:
+        raise OutputError(f"{target} exists already. Choose another name, or overwrite it with --force.")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if target.is_dir():
+            # A folder cannot be renamed onto another; the old one goes only once the new one is whole.
+            shutil.rmtree(target)
+        temporary.replace(target)
+    except OSError as error:
+        raise OutputError(f"Cannot write {target}: {error.strerror or error}.") from error
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+        else:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,25 @@
+"""The one door to TensorFlow: quiet, and clear when it is not installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import Any
+
+from digitcli.errors import MissingExtraError
+
+
+def import_tensorflow() -> Any:
+    """TensorFlow, imported without its start-up chatter.
+
+    Raises MissingExtraError if it is not installed. A broken installation keeps its own error.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise MissingExtraError("TensorFlow", "tensorflow")
+    # Read by its C++ side while it is being imported, hence before.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    import tensorflow
+
+    tensorflow.get_logger().setLevel("ERROR")
+    return tensorflow

@@ -1,0 +1,45 @@
+"""What all tests share: the command line, run in an empty folder with nothing of the user's in reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from digitcli.cli import app
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(autouse=True)
+def _empty_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("DIGITCLI_DATA", raising=False)
+    monkeypatch.delenv("DIGITCLI_MIRROR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TERMINAL_WIDTH", "100")
+
+
+@pytest.fixture
+def digitcli() -> Callable[..., Result]:
+    """Runs `digitcli ARGS...` in this process and returns its exit code, stdout and stderr."""
+
+    def run(*args: object, input: str | bytes | None = None) -> Result:
+        result = CliRunner().invoke(app, [str(arg) for arg in args], input=input)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Result(result.exit_code, result.stdout, result.stderr)
+
+    return run
