@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from digitcli.errors import MissingExtraError
+from digitcli.quiet import native_stderr_hidden
 
 
 def import_tensorflow() -> Any:
@@ -16,10 +17,10 @@ def import_tensorflow() -> Any:
     """
     if importlib.util.find_spec("tensorflow") is None:
         raise MissingExtraError("TensorFlow", "tensorflow")
-    # Read by its C++ side while it is being imported, hence before.
+    # Its C++ side reads these while it is being imported, hence before.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    import tensorflow
-
+    with native_stderr_hidden():
+        import tensorflow
     tensorflow.get_logger().setLevel("ERROR")
     return tensorflow

@@ -1,0 +1,196 @@
+"""Every architecture and every preset. The one place that builds a network.
+
+To add a preset, add an entry to PRESETS: `--preset`, `--list-presets`, the README's table, the tests
+and benchmarks/accuracy.py all read it from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from digitcli.errors import UsageError, unknown_name
+from digitcli.tensorflow_setup import import_tensorflow
+
+OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+SCHEDULES = ("constant", "cosine")
+OUTPUT_LAYER = "probabilities"
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a network looks like. Input (28, 28, 1) float32 in 0-1, output ten probabilities.
+
+    channels: filters of each convolutional stage; empty for a dense network.
+    depth: convolutions in each stage after the first.
+    hidden: units of each dense layer before the last.
+    dropout: share of units dropped after each dense layer, or before the last layer without one.
+    """
+
+    channels: tuple[int, ...] = ()
+    depth: int = 1
+    hidden: tuple[int, ...] = ()
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:  # noqa: D105
+        if len(self.channels) > 4:
+            raise UsageError(f"28x28 pixels allow at most 4 convolutional stages, got {len(self.channels)}.")
+        if any(units < 1 for units in self.hidden):
+            raise UsageError(f"Every hidden layer needs at least one unit, got {self.hidden}.")
+        if not 0 <= self.dropout < 1:
+            raise UsageError(f"Dropout must be at least 0 and below 1, got {self.dropout}.")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    optimizer: one of OPTIMIZERS.
+    lr: the learning rate, the highest one where the schedule changes it.
+    schedule: "constant", or "cosine": a short warm-up, then down to zero (Loshchilov & Hutter 2017).
+    epochs: passes over the training part.
+    batch_size: images per step.
+    val_split: share of the training images held out for validation.
+    augment: train on randomly warped images.
+    label_smoothing: probability mass moved from the right class to all others (Szegedy et al. 2016).
+    average: decay of the moving average of the weights that is kept as the result; 0 for none.
+    """
+
+    optimizer: str = "adam"
+    lr: float = 0.001
+    schedule: Literal["constant", "cosine"] = "constant"
+    epochs: int = 18
+    batch_size: int = 128
+    val_split: float = 0.1
+    augment: bool = False
+    label_smoothing: float = 0.0
+    average: float = 0.0
+
+    def __post_init__(self) -> None:  # noqa: D105
+        if self.optimizer not in OPTIMIZERS:
+            raise unknown_name("optimizer", self.optimizer, OPTIMIZERS)
+        if not self.lr > 0:
+            raise UsageError(f"The learning rate must be above 0, got {self.lr}.")
+        if self.schedule not in SCHEDULES:
+            raise unknown_name("schedule", self.schedule, SCHEDULES)
+        if self.epochs < 1:
+            raise UsageError(f"At least one epoch is needed, got {self.epochs}.")
+        if self.batch_size < 1:
+            raise UsageError(f"The batch size must be at least 1, got {self.batch_size}.")
+        if not 0 <= self.val_split < 1:
+            raise UsageError(f"The validation split must be at least 0 and below 1, got {self.val_split}.")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A network with the recipe that trains it.
+
+    aim: accuracy in percent on the MNIST test set that the preset must reach (mean over seeds).
+    """
+
+    summary: str
+    aim: float
+    model: ModelSpec = field(default_factory=ModelSpec)
+    recipe: Recipe = field(default_factory=Recipe)
+
+
+PRESETS = {
+    "cnn": Preset(
+        "small convolutional network, augmented",
+        99.65,
+        ModelSpec(channels=(16, 32, 64), dropout=0.1),
+        Recipe(lr=0.006, schedule="cosine", batch_size=128, val_split=0.05, augment=True),
+    ),
+    "best": Preset(
+        "larger convolutional network, augmented, averaged weights",
+        99.75,
+        ModelSpec(channels=(32, 64, 128), depth=2, dropout=0.3),
+        Recipe(
+            lr=0.004, schedule="cosine", epochs=30, val_split=0.05, augment=True,
+            label_smoothing=0.05, average=0.998,
+        ),
+    ),
+    "mlp-512-64": Preset(
+        "784-512-64-10, ReLU, Adam",
+        97.64,
+        ModelSpec(hidden=(512, 64)),
+    ),
+    "mlp-512": Preset(
+        "784-512-10, ReLU, RMSprop",
+        98.04,
+        ModelSpec(hidden=(512,)),
+        Recipe(optimizer="rmsprop", epochs=5, val_split=0.05),
+    ),
+    "mlp-dropout": Preset(
+        "784-512-256-10, ReLU, dropout, Adam",
+        98.3,
+        ModelSpec(hidden=(512, 256), dropout=0.3),
+        Recipe(schedule="cosine", epochs=20, val_split=0.05),
+    ),
+}  # fmt: skip
+
+DEFAULT_PRESET = "cnn"
+
+
+def preset(name: str) -> Preset:
+    """The preset of that name. Raises UsageError, with the nearest name, if there is none."""
+    if name not in PRESETS:
+        raise unknown_name("preset", name, PRESETS)
+    return PRESETS[name]
+
+
+def parameter_count(spec: ModelSpec) -> int:
+    """All weights of the network that `build` makes, counted without importing Keras."""
+    count, features, filters_in = 0, 28 * 28, 1
+    for stage, filters in enumerate(spec.channels):
+        for kernel in _kernels(spec, stage):
+            normalisation = 4 * filters
+            count += kernel * kernel * filters_in * filters + normalisation
+            filters_in = filters
+        features = (14 >> stage) ** 2 * filters
+    for units in (*spec.hidden, 10):
+        count += (features + 1) * units
+        features = units
+    return count
+
+
+def build(spec: ModelSpec) -> Any:
+    """A keras.Model for `spec`: (n, 28, 28, 1) float32 in 0-1 to (n, 10) probabilities.
+
+    A convolutional network starts with a strided convolution, since the full 28x28 is where the time goes
+    and costs no accuracy; each further stage ends in 2x2 max pooling. Weights are drawn from Keras's
+    global seed. Raises MissingExtraError without TensorFlow.
+    """
+    import_tensorflow()
+    import keras
+    from keras import layers
+
+    x = inputs = keras.Input((28, 28, 1), name="image")
+    for stage, filters in enumerate(spec.channels):
+        for kernel in _kernels(spec, stage):
+            strides = 2 if stage == 0 else 1
+            x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
+            x = layers.BatchNormalization(momentum=0.95)(x)
+            x = layers.ReLU()(x)
+        if stage > 0:
+            x = layers.MaxPooling2D(2)(x)
+    x = layers.Flatten()(x)
+    for units in spec.hidden:
+        x = layers.Dense(units, activation="relu")(x)
+        x = layers.Dropout(spec.dropout)(x)
+    if not spec.hidden:
+        x = layers.Dropout(spec.dropout)(x)
+    x = layers.Dense(10, name="logits")(x)
+    return keras.Model(inputs, layers.Softmax(name=OUTPUT_LAYER)(x))
+
+
+def logits(model: Any) -> Any:
+    """The same network without its last softmax, sharing all weights; what training works on."""
+    import keras
+
+    return keras.Model(model.input, model.get_layer(OUTPUT_LAYER).input)
+
+
+def _kernels(spec: ModelSpec, stage: int) -> tuple[int, ...]:
+    """Kernel sizes of the convolutions of one stage."""
+    return (5,) if stage == 0 else (3,) * spec.depth

@@ -1,0 +1,113 @@
+"""A run directory: what a training leaves behind, and how to find it again.
+
+    run.json       every setting, seed, data fingerprint, versions, metrics, and how pictures become input
+    history.csv    one row per epoch
+    curves.png     loss and accuracy over the epochs
+    model.keras    the trained network
+    model.tflite   the same for LiteRT, which `predict` and `evaluate` use
+
+A directory appears complete or not at all, so one that has a run.json is finished.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from digitcli.errors import ModelError
+from digitcli.files import atomic_path
+
+RUNS = Path("MNIST/runs")
+KERAS_MODEL = "model.keras"
+LITERT_MODEL = "model.tflite"
+RECORD = "run.json"
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """A model to work with.
+
+    path: the file or SavedModel folder to load.
+    run: its run directory, if it is part of one.
+    description: what to tell the user.
+    """
+
+    path: Path
+    run: Path | None
+    description: str
+
+
+def free_directory(name: str) -> Path:
+    """Where a run of that name goes: MNIST/runs/NAME, or NAME-2, NAME-3 … if that is taken."""
+    directory, n = RUNS / name, 1
+    while directory.exists():
+        n += 1
+        directory = RUNS / f"{name}-{n}"
+    return directory
+
+
+@contextmanager
+def writing(directory: Path, *, force: bool = False) -> Iterator[Path]:
+    """Yields a temporary folder that becomes `directory` when the body is done.
+
+    Raises OutputError if it is there already and `force` is false, or if it cannot be written.
+    """
+    with atomic_path(directory, force=force) as temporary:
+        temporary.mkdir()
+        yield temporary
+
+
+def write_record(directory: Path, record: dict[str, Any]) -> None:
+    """Writes run.json."""
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    (directory / RECORD).write_text(text, encoding="utf-8")
+
+
+def read_record(directory: Path) -> dict[str, Any]:
+    """What run.json says. Raises ModelError if it is absent or damaged."""
+    file = directory / RECORD
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file} cannot be read: {error}.") from error
+    if not isinstance(record, dict):
+        raise ModelError(f"{file} is not the record of a run.")
+    return record
+
+
+def newest() -> Path | None:
+    """The run directory under MNIST/runs that was finished last, or None."""
+    records = sorted(RUNS.glob(f"*/{RECORD}"), key=lambda file: file.stat().st_mtime_ns)
+    return records[-1].parent if records else None
+
+
+def find_model(path: Path | None = None, *, prefer: str = LITERT_MODEL) -> FoundModel:
+    """The model that `path` means: a run directory, a model file or folder; the newest run without a path.
+
+    prefer: which of a run's two model files to take, if both are there.
+    Raises ModelError if there is nothing.
+    """
+    if path is None:
+        run = newest()
+        if run is None:
+            raise ModelError(
+                f"No trained run in {RUNS}. Train one with: digitcli train, or name a model with --model."
+            )
+        return FoundModel(_model_of(run, prefer), run, f"the newest run, {run}")
+    if not path.exists():
+        raise ModelError(f"There is no model at {path}.")
+    if (path / RECORD).exists():
+        return FoundModel(_model_of(path, prefer), path, f"the run {path}")
+    run = path.parent if (path.parent / RECORD).exists() else None
+    return FoundModel(path, run, str(path))
+
+
+def _model_of(run: Path, prefer: str) -> Path:
+    for name in (prefer, LITERT_MODEL, KERAS_MODEL):
+        if (run / name).exists():
+            return run / name
+    raise ModelError(f"The run {run} has lost its model files, {KERAS_MODEL} and {LITERT_MODEL}.")
