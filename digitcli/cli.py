@@ -14,10 +14,12 @@ import typer
 from typer.core import TyperGroup
 
 from digitcli import __version__
+from digitcli.commands.train import train
 from digitcli.errors import DigitcliError
 from digitcli.output import print_json
 
-EXAMPLES = """
+HELP = """Trains, evaluates, runs and exports handwritten-digit classifiers.
+
 [bold]Examples[/bold]
 
   digitcli train --epochs 18
@@ -29,13 +31,14 @@ EXAMPLES = """
 class _Group(TyperGroup):
     """Runs a command and turns whatever it raises into one or two lines and an exit code."""
 
-    def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *extra: Any, **options: Any) -> Any:
+        """Called with the command line; ends the process with an exit code."""
         arguments = list(sys.argv[1:] if args is None else args)
         # Looked up here, not by the parser, since errors of the parser itself must honour them too.
         as_json = "--json" in arguments
         debug = "--debug" in arguments
         try:
-            code = super().main(arguments, **{**extra, "standalone_mode": False})
+            code = super().main(arguments, *extra, **{**options, "standalone_mode": False})
         except DigitcliError as error:
             if debug:
                 raise
@@ -70,7 +73,7 @@ def _fail(arguments: list[str], message: str, kind: str, code: int, as_json: boo
 
 app = typer.Typer(
     cls=_Group,
-    help="Trains, evaluates, runs and exports handwritten-digit classifiers." + EXAMPLES,
+    help=HELP,
     rich_markup_mode="rich",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -90,6 +93,9 @@ def _root(
     ] = False,
 ) -> None:
     pass
+
+
+app.command()(train)
 
 
 def main() -> None:

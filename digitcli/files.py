@@ -11,6 +11,12 @@ from pathlib import Path
 from digitcli.errors import OutputError
 
 
+def require_free(target: Path) -> None:
+    """Raises OutputError if there is something at `target`."""
+    if target.exists():
+        raise OutputError(f"{target} exists already. Choose another name, or overwrite it with --force.")
+
+
 @contextmanager
 def atomic_path(target: Path, *, force: bool = True) -> Iterator[Path]:
     """Yields a temporary path beside `target` to write a file or folder to; renames it when all went well.
@@ -18,8 +24,8 @@ def atomic_path(target: Path, *, force: bool = True) -> Iterator[Path]:
     If the body raises, what it wrote is removed and `target` stays as it was.
     Raises OutputError if `target` exists and `force` is false, or if it cannot be written.
     """
-    if target.exists() and not force:
-        raise OutputError(f"{target} exists already. Choose another name, or overwrite it with --force.")
+    if not force:
+        require_free(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

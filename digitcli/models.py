@@ -32,7 +32,7 @@ class ModelSpec:
     hidden: tuple[int, ...] = ()
     dropout: float = 0.0
 
-    def __post_init__(self) -> None:  # noqa: D105
+    def __post_init__(self) -> None:
         if len(self.channels) > 4:
             raise UsageError(f"28x28 pixels allow at most 4 convolutional stages, got {len(self.channels)}.")
         if any(units < 1 for units in self.hidden):
@@ -66,7 +66,7 @@ class Recipe:
     label_smoothing: float = 0.0
     average: float = 0.0
 
-    def __post_init__(self) -> None:  # noqa: D105
+    def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise unknown_name("optimizer", self.optimizer, OPTIMIZERS)
         if not self.lr > 0:

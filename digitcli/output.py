@@ -37,7 +37,12 @@ class Output:
         self.quiet = quiet
         self.verbose = verbose
         self._stdout = Console()
-        self._stderr = Console(stderr=True)
+        self.messages = Console(stderr=True)
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether moving progress may be drawn on `messages`, the console on stderr."""
+        return self.messages.is_terminal and not self.quiet
 
     @property
     def is_terminal(self) -> bool:
@@ -92,16 +97,16 @@ class Output:
     def note(self, text: str) -> None:
         """Something good to know, on stderr; silenced by --quiet."""
         if not self.quiet:
-            self._stderr.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.messages.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def detail(self, text: str) -> None:
         """Something only --verbose shows, on stderr."""
         if self.verbose:
-            self._stderr.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+            self.messages.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Something the user should act on, on stderr, even with --quiet."""
-        self._stderr.print(f"Warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        self.messages.print(f"Warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def progress(self, description: str, *, unit: str = "") -> Iterator[Progress]:
@@ -109,7 +114,7 @@ class Output:
 
         unit: "B" shows sizes and transfer speed; any other word follows the speed ("images").
         """
-        if self.quiet or not self._stderr.is_terminal:
+        if not self.shows_progress:
             yield lambda done, total: None
             return
         from rich import progress as rich_progress
@@ -124,7 +129,7 @@ class Output:
             rich_progress.BarColumn(),
             *speed,
             rich_progress.TimeRemainingColumn(),
-            console=self._stderr,
+            console=self.messages,
             transient=True,
         ) as bar:
             task = bar.add_task(description, total=None)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from digitcli.errors import UsageError
 from digitcli.output import Output
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -29,3 +30,15 @@ Model = Annotated[
 def output(command: str, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> Output:
     """The sink for one command. `debug` is read by cli, which also shows errors from before this point."""
     return Output(command, as_json=as_json, quiet=quiet, verbose=verbose or debug)
+
+
+def integers(option: str, text: str | None) -> tuple[int, ...] | None:
+    """The whole numbers of a list such as "512,64". Raises UsageError if it is not one."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"{option} takes whole numbers with commas between, such as 512,64; got '{text}'."
+        ) from None

@@ -25,7 +25,7 @@ class TrainConfig:
     seed: int = 0
     patience: int | None = None
 
-    def __post_init__(self) -> None:  # noqa: D105
+    def __post_init__(self) -> None:
         if self.patience is not None and self.patience < 1:
             raise UsageError(f"Patience must be at least one epoch, got {self.patience}.")
         if self.patience is not None and self.recipe.val_split == 0:

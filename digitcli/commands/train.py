@@ -1,0 +1,192 @@
+"""`digitcli train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digitcli import models
+from digitcli.commands import options
+from digitcli.output import Output
+
+if TYPE_CHECKING:
+    from digitcli.training.run import TrainedRun
+
+Network = "Network"
+Training = "Training"
+
+
+def train(
+    preset: Annotated[
+        str, typer.Option("--preset", "-p", metavar="NAME", help=f"One of: {', '.join(models.PRESETS)}.")
+    ] = models.DEFAULT_PRESET,
+    list_presets: Annotated[
+        bool, typer.Option("--list-presets", help="Show the presets with their sizes, and train nothing.")
+    ] = False,
+    data: options.Data = "mnist",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The run directory. Default: MNIST/runs/PRESET-lrLR-eEPOCHS."),
+    ] = None,
+    force: options.Force = False,
+    hidden: Annotated[
+        str | None,
+        typer.Option(metavar="512,64", help="Units of the hidden layers.", rich_help_panel=Network),
+    ] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="Share of units dropped in training.", rich_help_panel=Network)
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", "-e", help="Passes over the data.", rich_help_panel=Training)
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per step.", rich_help_panel=Training)] = None,
+    lr: Annotated[
+        float | None, typer.Option(help="Learning rate, the highest one.", rich_help_panel=Training)
+    ] = None,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"{', '.join(models.OPTIMIZERS)}.", rich_help_panel=Training),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"{', '.join(models.SCHEDULES)}.", rich_help_panel=Training),
+    ] = None,
+    augment: Annotated[
+        bool | None,
+        typer.Option("--augment/--no-augment", help="Warp the images at random.", rich_help_panel=Training),
+    ] = None,
+    val_split: Annotated[
+        float | None,
+        typer.Option(help="Share of the training images held out for validation.", rich_help_panel=Training),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            help="Stop after so many epochs without a better validation loss, and keep the best epoch.",
+            rich_help_panel=Training,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides everything random.", rich_help_panel=Training)] = 0,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard logs to this folder.")
+    ] = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train a network and keep it as a run directory.
+
+    A preset is a network with the recipe that trains it; every value below replaces the preset's own.
+
+    [bold]Examples[/bold]
+
+      digitcli train
+
+      digitcli train --preset mlp-512-64 --epochs 18 --output my-run
+
+      digitcli train --hidden 300,100 --preset mlp-512 --lr 0.002 --patience 3
+    """
+    out = options.output("train", json, quiet, verbose, debug)
+    if list_presets:
+        _show_presets(out)
+        return
+
+    from digitcli.files import require_free
+    from digitcli.training.config import configure
+
+    config = configure(
+        preset,
+        seed=seed,
+        patience=patience,
+        model={"hidden": options.integers("--hidden", hidden), "dropout": dropout},
+        recipe={
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "lr": lr,
+            "optimizer": optimizer,
+            "schedule": schedule,
+            "augment": augment,
+            "val_split": val_split,
+        },
+    )
+    if output is not None and not force:
+        require_free(output)
+
+    from digitcli.data.load import load
+
+    with out.progress("Reading data", unit="B") as progress:
+        dataset = load(data, progress)
+    out.note(f"Data: {dataset.origin}")
+    out.note(f"Training {config.preset}: {models.parameter_count(config.model):,} parameters, "
+             f"{config.recipe.epochs} epochs, seed {config.seed}")  # fmt: skip
+
+    from digitcli.commands.training_display import TrainingDisplay
+    from digitcli.training.run import train as train_run
+
+    with TrainingDisplay(out, config.recipe.epochs) as display:
+        run = train_run(
+            config,
+            dataset,
+            output,
+            force=force,
+            tensorboard=tensorboard,
+            on_step=display.step,
+            on_epoch=display.epoch,
+        )
+    _show_run(out, run)
+
+
+def _show_presets(out: Output) -> None:
+    out.document(
+        {
+            "presets": [
+                {"name": name, "summary": p.summary, "parameters": models.parameter_count(p.model),
+                 "epochs": p.recipe.epochs, "aim": p.aim}
+                for name, p in models.PRESETS.items()
+            ]
+        }
+    )  # fmt: skip
+    out.table(
+        ["preset", "network", "parameters", "epochs", "test accuracy"],
+        (
+            [name, p.summary, f"{models.parameter_count(p.model):,}", p.recipe.epochs, f">= {p.aim} %"]
+            for name, p in models.PRESETS.items()
+        ),
+        right=["parameters", "epochs", "test accuracy"],
+    )
+
+
+def _show_run(out: Output, run: TrainedRun) -> None:
+    best = run.history[run.best_epoch - 1]
+    accuracy = None if run.test is None else run.test.accuracy
+    out.document(
+        {
+            "run": str(run.directory),
+            "preset": run.config.preset,
+            "parameters": run.parameters,
+            "epochs": len(run.history),
+            "best_epoch": run.best_epoch,
+            "val_accuracy": best.val_accuracy,
+            "test_accuracy": accuracy,
+            "test_loss": None if run.test is None else run.test.loss,
+            "seconds": round(run.seconds, 3),
+        }
+    )
+    out.table(
+        ["what", "value"],
+        [
+            ["run", run.directory],
+            ["parameters", f"{run.parameters:,}"],
+            ["epoch kept", f"{run.best_epoch} of {len(run.history)}"],
+            ["validation accuracy", _percent(best.val_accuracy)],
+            ["test accuracy", _percent(accuracy)],
+            ["training time", f"{run.seconds:.1f} s"],
+        ],
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "not measured" if share is None else f"{share:.2%}"

@@ -1,0 +1,74 @@
+"""What is seen while a network trains: one line per epoch, and on a terminal a moving line below them."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from digitcli.output import Output
+
+if TYPE_CHECKING:
+    from digitcli.training.loop import EpochReport, StepReport
+
+
+class TrainingDisplay:
+    """A context manager whose `step` and `epoch` are the callbacks of training."""
+
+    def __init__(self, out: Output, epochs: int) -> None:
+        self._out = out
+        self._epochs = epochs
+        self._bar: Progress | None = None
+        if out.shows_progress:
+            self._bar = Progress(
+                TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+                BarColumn(bar_width=None),
+                TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
+                TextColumn("loss {task.fields[loss]:.4f}"),
+                TextColumn("accuracy {task.fields[accuracy]:.2%}"),
+                TextColumn("{task.fields[speed]:,.0f} images/s"),
+                TimeRemainingColumn(compact=True),
+                console=out.messages,
+                transient=True,
+                refresh_per_second=5,
+            )
+            self._task = self._bar.add_task(
+                "", total=None, epoch=1, epochs=epochs, step=0, steps="?", loss=0.0, accuracy=0.0, speed=0.0
+            )
+
+    def __enter__(self) -> Self:
+        """Starts the moving line."""
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Takes the moving line away."""
+        if self._bar:
+            self._bar.stop()
+
+    def step(self, report: StepReport) -> None:
+        """Moves the line."""
+        if self._bar:
+            self._bar.update(
+                self._task,
+                total=self._epochs * report.steps,
+                completed=(report.epoch - 1) * report.steps + report.step,
+                epoch=report.epoch,
+                step=report.step,
+                steps=report.steps,
+                loss=report.loss,
+                accuracy=report.accuracy,
+                speed=report.images_per_second,
+            )
+
+    def epoch(self, report: EpochReport) -> None:
+        """Leaves a line that stays."""
+        line = f"epoch {report.epoch:{len(str(self._epochs))}}/{self._epochs}"
+        line += f"  loss {report.loss:.4f}  accuracy {report.accuracy:.2%}"
+        if report.val_loss is not None:
+            line += f"  val loss {report.val_loss:.4f}  val accuracy {report.val_accuracy:.2%}"
+        self._out.note(f"{line}  {report.seconds:.1f} s")

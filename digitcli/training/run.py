@@ -1,0 +1,157 @@
+"""From data to a finished run directory."""
+
+from __future__ import annotations
+
+import csv
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import digitcli
+from digitcli import classifiers, runs
+from digitcli.data.digits import DataSet, Digits
+from digitcli.errors import DataError, MissingExtraError
+from digitcli.evaluation import Evaluation, evaluate
+from digitcli.exporting.formats import tflite
+from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.training import curves
+from digitcli.training.config import TrainConfig
+from digitcli.training.loop import EpochReport, Fitted, StepReport, fit
+
+tf = import_tensorflow()
+
+INPUT = {
+    "shape": [28, 28, 1],
+    "dtype": "float32",
+    "range": [0, 1],
+    "ink": "light on black",
+    "geometry": "longest side 20 pixels, centre of mass in the middle, as in MNIST",
+}
+"""How pictures become the network's input; stands in every run.json."""
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A finished run.
+
+    directory: where it is. best_epoch: the epoch whose weights it has. seconds: time for training alone.
+    test: scores of model.tflite on the test part; None if the data has none.
+    """
+
+    directory: Path
+    config: TrainConfig
+    parameters: int
+    history: tuple[EpochReport, ...]
+    best_epoch: int
+    test: Evaluation | None
+    seconds: float
+
+
+def train(
+    config: TrainConfig,
+    data: DataSet,
+    directory: Path | None = None,
+    *,
+    force: bool = False,
+    tensorboard: Path | None = None,
+    on_step: Callable[[StepReport], None] = lambda report: None,
+    on_epoch: Callable[[EpochReport], None] = lambda report: None,
+) -> TrainedRun:
+    """Trains on the training part of `data`, scores on its test part and writes the run directory.
+
+    directory: where to; by default a free name in MNIST/runs. force: replace what is there.
+    tensorboard: folder for TensorBoard's event files.
+    Raises DataError if there is no training part, OutputError if the directory cannot be written.
+    """
+    if data.train is None:
+        raise DataError(f"{data.origin} has only a test part; there is nothing to train on.")
+    directory = directory or runs.free_directory(config.run_name)
+    log_epoch = _tensorboard_logger(tensorboard) if tensorboard else None
+
+    def report(epoch: EpochReport) -> None:
+        if log_epoch:
+            log_epoch(epoch)
+        on_epoch(epoch)
+
+    with runs.writing(directory, force=force) as temporary:
+        start = time.perf_counter()
+        fitted = fit(config, data.train, on_step=on_step, on_epoch=report)
+        seconds = time.perf_counter() - start
+        fitted.model.save(temporary / runs.KERAS_MODEL)
+        tflite.write(fitted.model, temporary / runs.LITERT_MODEL)
+        test = evaluate(classifiers.load(temporary / runs.LITERT_MODEL), data.test) if data.test else None
+        _write_history(fitted.history, temporary / "history.csv")
+        curves.draw(fitted.history, directory.name, temporary / "curves.png")
+        runs.write_record(temporary, _record(config, data, fitted, test, seconds))
+    parameters = fitted.model.count_params()
+    return TrainedRun(directory, config, parameters, fitted.history, fitted.best_epoch, test, seconds)
+
+
+def _record(
+    config: TrainConfig, data: DataSet, fitted: Fitted, test: Evaluation | None, seconds: float
+) -> dict[str, Any]:
+    best = fitted.history[fitted.best_epoch - 1]
+    return {
+        "schema": 1,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "config": asdict(config),
+        "data": {
+            "origin": data.origin,
+            "train": _fingerprint(data.train),
+            "test": _fingerprint(data.test),
+        },
+        "input": INPUT,
+        "metrics": {
+            "best_epoch": best.epoch,
+            "loss": best.loss,
+            "accuracy": best.accuracy,
+            "val_loss": best.val_loss,
+            "val_accuracy": best.val_accuracy,
+            "test_loss": test.loss if test else None,
+            "test_accuracy": test.accuracy if test else None,
+            "seconds": round(seconds, 3),
+        },
+        "parameters": fitted.model.count_params(),
+        "versions": {
+            "digitcli": digitcli.__version__,
+            "tensorflow": tf.__version__,
+            "keras": tf.keras.__version__,
+            "python": platform.python_version(),
+        },
+        "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
+    }
+
+
+def _fingerprint(part: Digits | None) -> dict[str, Any] | None:
+    return {"name": part.name, "images": len(part), "sha256": part.sha256} if part else None
+
+
+def _write_history(history: Sequence[EpochReport], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [column.name for column in fields(EpochReport)])
+        writer.writeheader()
+        writer.writerows(asdict(report) for report in history)
+
+
+def _tensorboard_logger(folder: Path) -> Callable[[EpochReport], None]:
+    try:
+        writer = tf.summary.create_file_writer(str(folder))
+        with writer.as_default():
+            tf.summary.scalar("epoch/started", 1, step=0)
+    except (ImportError, AttributeError) as error:
+        raise MissingExtraError("TensorBoard", "digitcli[tensorboard]") from error
+
+    def log(report: EpochReport) -> None:
+        with writer.as_default(step=report.epoch):
+            for column in fields(EpochReport):
+                value = getattr(report, column.name)
+                if value is not None and column.name != "epoch":
+                    tf.summary.scalar(f"epoch/{column.name}", value)
+        writer.flush()
+
+    return log
