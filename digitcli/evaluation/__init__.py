@@ -1,0 +1,83 @@
+"""How good a classifier is on labelled digits."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitcli.data.digits import Digits
+from digitcli.errors import ModelError, UsageError
+from digitcli.evaluation.metrics import DigitScores, confusion_matrix, cross_entropies, digit_scores
+from digitcli.output import Progress
+
+if TYPE_CHECKING:
+    from digitcli.classifiers import Classifier
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What scoring every picture of a data set gave.
+
+    count: pictures scored, which is all of them.
+    accuracy: the share read right.
+    loss: mean cross-entropy in nats.
+    digits: the scores of 0 to 9, in order.
+    confusion: (10, 10) int64, rows true, columns read.
+    seconds: what the classifier took, without reading files.
+    """
+
+    count: int
+    accuracy: float
+    loss: float
+    digits: tuple[DigitScores, ...]
+    confusion: NDArray[np.int64]
+    seconds: float
+
+    @property
+    def wrong(self) -> int:
+        """How many pictures were misread."""
+        return self.count - int(np.trace(self.confusion))
+
+    @property
+    def images_per_second(self) -> float:
+        """The classifier's speed."""
+        return self.count / self.seconds
+
+
+def evaluate(
+    classifier: Classifier,
+    digits: Digits,
+    batch_size: int = 256,
+    on_progress: Progress = lambda done, total: None,
+) -> Evaluation:
+    """Scores every picture, the last partial batch included.
+
+    Raises UsageError for a batch size below 1, ModelError if the model gives something that is no number.
+    """
+    if batch_size < 1:
+        raise UsageError(f"A batch size of {batch_size} is not possible: it must be 1 or more.")
+    batches = []
+    started = time.perf_counter()
+    for first in range(0, len(digits), batch_size):
+        batches.append(classifier.probabilities(digits.images[first : first + batch_size]))
+        on_progress(min(first + batch_size, len(digits)), len(digits))
+    seconds = time.perf_counter() - started
+    probabilities = np.concatenate(batches)
+    if not np.isfinite(probabilities).all():
+        raise ModelError(
+            f"{classifier.path} gives probabilities that are no numbers (NaN or infinite).\n"
+            "Its training has probably diverged: train it again with a smaller learning rate."
+        )
+    confusion = confusion_matrix(digits.labels, probabilities.argmax(axis=1))
+    return Evaluation(
+        count=len(digits),
+        accuracy=float(np.trace(confusion) / len(digits)),
+        loss=float(cross_entropies(digits.labels, probabilities).mean()),
+        digits=digit_scores(confusion),
+        confusion=confusion,
+        seconds=seconds,
+    )

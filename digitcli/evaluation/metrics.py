@@ -1,0 +1,70 @@
+"""The figures of merit, from labels and probabilities alone.
+
+Rows of a confusion matrix are the true digits, columns what was read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitcli.data.digits import CLASSES
+
+SMALLEST_PROBABILITY = 1e-7
+"""Where cross-entropy clips, since one picture given 0 would make the mean infinite; Keras clips here too."""
+
+
+@dataclass(frozen=True)
+class DigitScores:
+    """How well one digit is read. A score whose denominator is zero is None, not 0.
+
+    digit: 0-9.
+    precision: of the pictures read as it, the share that are it; None if it was never read.
+    recall: of the pictures that are it, the share that were read so; None if there are none.
+    f1: their harmonic mean; None if the digit was neither read nor there.
+    support: how many pictures are it.
+    """
+
+    digit: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+
+def confusion_matrix(labels: NDArray[np.integer], read: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Counts of (true digit, digit read): (10, 10) int64, from two arrays (n,) of digits 0-9."""
+    cells = labels.astype(np.int64) * CLASSES + read
+    return np.bincount(cells, minlength=CLASSES * CLASSES).reshape(CLASSES, CLASSES)
+
+
+def cross_entropies(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Each picture's loss in nats: minus the log of the probability given to its true digit.
+
+    labels: (n,) digits 0-9. probabilities: (n, 10), each row in 0-1 and summing to 1.
+    Returns (n,) float64, from 0 to -log(SMALLEST_PROBABILITY), about 16.1.
+    """
+    given = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    losses: NDArray[np.float64] = -np.log(np.clip(given, SMALLEST_PROBABILITY, 1.0))
+    return losses
+
+
+def digit_scores(confusion: NDArray[np.int64]) -> tuple[DigitScores, ...]:
+    """Precision, recall, F1 and support of the ten digits, from a confusion matrix (10, 10)."""
+    right, support, read = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    return tuple(
+        DigitScores(
+            digit,
+            precision=_share(right[digit], read[digit]),
+            recall=_share(right[digit], support[digit]),
+            f1=_share(2 * right[digit], support[digit] + read[digit]),
+            support=int(support[digit]),
+        )
+        for digit in range(CLASSES)
+    )
+
+
+def _share(part: np.int64, whole: np.int64) -> float | None:
+    return float(part / whole) if whole else None
