@@ -10,8 +10,10 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from rich.console import Console, RenderableType
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 SCHEMA = 1
 """Version of the JSON documents; rises when a key changes its meaning or goes away."""
@@ -32,6 +34,9 @@ class Output:
     def __init__(
         self, command: str, *, as_json: bool = False, quiet: bool = False, verbose: bool = False
     ) -> None:
+        # Rich takes longer to import than all else that --help and --version need.
+        from rich.console import Console
+
         self.command = command
         self.as_json = as_json
         self.quiet = quiet
