@@ -53,7 +53,7 @@ class _Group(TyperGroup):
             if debug:
                 raise
             if hasattr(error, "format_message"):  # Typer's own complaints about the command line
-                message = f"{error.format_message()} See digitcli --help."
+                message = f"{error.format_message().rstrip('.')}. See digitcli --help."
                 code = _fail(arguments, message, "UsageError", 2, as_json)
             else:
                 message = f"Unexpected {type(error).__name__}: {error}\nRun again with --debug and report it."

@@ -81,7 +81,7 @@ def read_record(directory: Path) -> dict[str, Any]:
 
 def newest() -> Path | None:
     """The run directory under MNIST/runs that was finished last, or None."""
-    records = sorted(RUNS.glob(f"*/{RECORD}"), key=lambda file: file.stat().st_mtime_ns)
+    records = sorted(RUNS.glob(f"[!.]*/{RECORD}"), key=lambda file: file.stat().st_mtime_ns)
     return records[-1].parent if records else None
 
 

@@ -150,12 +150,12 @@ def _show_presets(out: Output) -> None:
         }
     )  # fmt: skip
     out.table(
-        ["preset", "network", "parameters", "epochs", "test accuracy"],
+        ["preset", "network", "parameters", "epochs", "aim on MNIST"],
         (
             [name, p.summary, f"{models.parameter_count(p.model):,}", p.recipe.epochs, f">= {p.aim} %"]
             for name, p in models.PRESETS.items()
         ),
-        right=["parameters", "epochs", "test accuracy"],
+        right=["parameters", "epochs", "aim on MNIST"],
     )
 
 

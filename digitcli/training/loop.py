@@ -149,7 +149,10 @@ class Trainer:
 
     def result_weights(self) -> list[NDArray[np.float32]]:
         """What training has come to so far: the averaged weights where there are any."""
-        return [np.array(weight) for weight in (self._average or self.model.weights)]
+        if self._average:
+            return [weight.numpy() for weight in self._average]
+        weights: list[NDArray[np.float32]] = self.model.get_weights()
+        return weights
 
     def run_epoch(self, epoch: int, on_step: Callable[[StepReport], None]) -> tuple[float, float]:
         """Mean loss and accuracy over one epoch in an order that seed and epoch decide.
@@ -173,17 +176,15 @@ class Trainer:
 
     def score(self, digits: Digits) -> tuple[float, float]:
         """Mean loss and accuracy of the result so far on other digits."""
-        current = [np.array(weight) for weight in self.model.weights] if self._average else None
-        if current:
-            self.model.set_weights(self.result_weights())
+        current = self.model.get_weights()
+        self.model.set_weights(self.result_weights())
         loss = correct = 0.0
         for first in range(0, len(digits), VALIDATION_BATCH):
             images = digits.images[first : first + VALIDATION_BATCH, ..., None]
             labels = digits.labels[first : first + VALIDATION_BATCH].astype(np.int32)
             some_loss, some_correct = self._score_call(images, labels)
             loss, correct = loss + float(some_loss), correct + float(some_correct)
-        if current:
-            self.model.set_weights(current)
+        self.model.set_weights(current)
         return loss / len(digits), correct / len(digits)
 
     def _run_steps(self, batches: Any) -> tuple[Any, Any]:

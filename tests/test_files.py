@@ -1,0 +1,52 @@
+"""Outputs appear complete or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from digitcli.errors import OutputError
+from digitcli.files import atomic_path
+
+
+def test_file_appears_when_done(tmp_path):
+    target = tmp_path / "deep" / "out.txt"
+    with atomic_path(target) as temporary:
+        temporary.write_text("whole")
+        assert not target.exists()
+    assert target.read_text() == "whole"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_failure_leaves_the_old_file_and_no_trace(tmp_path):
+    target = tmp_path / "here" / "out.txt"
+    target.parent.mkdir()
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        _ = 1 / 0
+    assert target.read_text() == "old"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_folder_replaces_folder(tmp_path):
+    target = tmp_path / "run"
+    target.mkdir()
+    (target / "old").touch()
+    with atomic_path(target) as temporary:
+        temporary.mkdir()
+        (temporary / "new").touch()
+    assert [file.name for file in target.iterdir()] == ["new"]
+
+
+def test_existing_target_is_refused_without_force(tmp_path):
+    target = tmp_path / "out.txt"
+    target.write_text("old")
+    with pytest.raises(OutputError, match=r"out\.txt exists already.*--force"), atomic_path(target, force=False):
+        pytest.fail("the body must not run")
+    assert target.read_text() == "old"
+
+
+def test_target_below_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="Cannot write"), atomic_path(tmp_path / "file" / "out"):
+        pytest.fail("the body must not run")

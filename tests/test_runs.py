@@ -1,0 +1,97 @@
+"""Run directories: written whole, found again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from digitcli import runs
+from digitcli.errors import ModelError, OutputError
+
+
+def make_run(name: str, finished: int = 0, files: tuple[str, ...] = ("model.keras", "model.tflite")) -> Path:
+    directory = runs.RUNS / name
+    with runs.writing(directory) as temporary:
+        runs.write_record(temporary, {"name": name})
+        for file in files:
+            (temporary / file).touch()
+    os.utime(directory / runs.RECORD, (finished, finished))
+    return directory
+
+
+def test_run_in_the_making_is_not_found():
+    with pytest.raises(KeyboardInterrupt), runs.writing(runs.RUNS / "a") as temporary:
+        runs.write_record(temporary, {})
+        assert runs.newest() is None
+        raise KeyboardInterrupt
+    assert runs.newest() is None
+    assert list(runs.RUNS.iterdir()) == []
+
+
+def test_record_comes_back():
+    directory = make_run("a")
+    assert runs.read_record(directory) == {"name": "a"}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]"])
+def test_damaged_record_is_an_error_that_names_the_file(text):
+    directory = make_run("a")
+    (directory / runs.RECORD).write_text(text)
+    with pytest.raises(ModelError, match=r"run\.json"):
+        runs.read_record(directory)
+
+
+def test_newest_run_is_the_one_finished_last():
+    make_run("b", finished=2)
+    last = make_run("a", finished=3)
+    make_run("c", finished=1)
+    assert runs.newest() == last
+    assert runs.find_model().run == last
+
+
+def test_taken_name_gets_a_number():
+    assert runs.free_directory("a") == runs.RUNS / "a"
+    make_run("a")
+    assert runs.free_directory("a") == runs.RUNS / "a-2"
+    make_run("a-2")
+    assert runs.free_directory("a") == runs.RUNS / "a-3"
+
+
+def test_existing_run_is_not_overwritten_without_force():
+    make_run("a")
+    with pytest.raises(OutputError, match="--force"):
+        make_run("a")
+
+
+def test_litert_file_of_a_run_is_preferred_and_the_other_can_be_asked_for():
+    run = make_run("a")
+    assert runs.find_model(run).path == run / "model.tflite"
+    assert runs.find_model(run, prefer=runs.KERAS_MODEL).path == run / "model.keras"
+
+
+def test_run_with_one_model_file_gives_that_one():
+    run = make_run("a", files=("model.keras",))
+    assert runs.find_model(run).path == run / "model.keras"
+
+
+def test_run_without_model_files_is_an_error():
+    run = make_run("a", files=())
+    with pytest.raises(ModelError, match="lost its model files"):
+        runs.find_model(run)
+
+
+def test_model_file_knows_the_run_it_is_part_of():
+    run = make_run("a")
+    assert runs.find_model(run / "model.keras").run == run
+
+
+def test_no_run_at_all_says_how_to_get_one():
+    with pytest.raises(ModelError, match="digitcli train"):
+        runs.find_model()
+
+
+def test_absent_model_is_named():
+    with pytest.raises(ModelError, match=r"no\.keras"):
+        runs.find_model(Path("no.keras"))
