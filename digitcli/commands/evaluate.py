@@ -1,0 +1,124 @@
+"""`digitcli evaluate`: how good a model is on labelled digits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from digitcli.commands import options
+
+if TYPE_CHECKING:
+    from digitcli.data.digits import DataSet, Digits
+    from digitcli.evaluation import Evaluation
+    from digitcli.output import Output
+    from digitcli.runs import FoundModel
+
+
+def evaluate(
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[MODEL]", help="A run or model file, as with --model.")
+    ] = None,
+    model: options.Model = None,
+    data: options.Data = "mnist",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> None:
+    """Score a model on labelled digits: how many it reads right, digit by digit, and what it confuses.
+
+    Every image of the data's test part counts. Piped, the tables are tab-separated lines, with an empty
+    line between two tables.
+
+    [bold]Examples[/bold]
+
+      digitcli evaluate
+
+      digitcli evaluate my-run --data digits.csv
+
+      digitcli evaluate model.h5 --json | jq .accuracy
+    """
+    from digitcli import classifiers, evaluation, runs
+    from digitcli.data.load import load
+    from digitcli.errors import UsageError
+
+    if source and model:
+        raise UsageError(f"Two models are named, {source} and {model}. Leave one of them out.")
+    out = options.output("evaluate", json, quiet, verbose, debug)
+    found = runs.find_model(source or model)
+    classifier = classifiers.load(found.path)
+    out.note(f"Model: {found.description}, through {classifier.runtime}.")
+    with out.progress("Reading data", unit="B") as progress:
+        dataset = load(data, progress)
+    digits = _part_to_score(dataset, out)
+    _compare_with_training_data(found, dataset, digits, out)
+    with out.progress("Scoring") as progress:
+        result = evaluation.evaluate(classifier, digits, on_progress=progress)
+    _show(result, out)
+    out.document(
+        {
+            "model": {"path": str(found.path), "runtime": classifier.runtime},
+            "data": {"name": digits.name, "sha256": digits.sha256, "images": len(digits)},
+            "accuracy": result.accuracy,
+            "loss": result.loss,
+            "wrong": result.wrong,
+            "images_per_second": round(result.images_per_second, 1),
+            "digits": [vars(scores) for scores in result.digits],
+            "confusion": result.confusion.tolist(),
+        }
+    )
+
+
+def _part_to_score(dataset: DataSet, out: Output) -> Digits:
+    if dataset.test is not None:
+        out.note(f"Data: {dataset.origin}; its test part, {len(dataset.test):,} images.")
+        return dataset.test
+    assert dataset.train is not None, "a data set has at least one part"
+    out.note(f"Data: {dataset.origin}; it has no test part, so all {len(dataset.train):,} images are scored.")
+    return dataset.train
+
+
+def _compare_with_training_data(found: FoundModel, dataset: DataSet, digits: Digits, out: Output) -> None:
+    from digitcli import runs
+
+    if found.run is None:
+        return
+    record = runs.read_record(found.run)["data"]
+    seen = {part["sha256"] for part in (record["train"], record["test"]) if part}
+    if digits.sha256 == record["train"]["sha256"]:
+        out.warn("The model was trained on these very images; on new ones it reads fewer right.")
+    elif not any(part and part.sha256 in seen for part in (dataset.train, dataset.test)):
+        out.note(f"The model was trained on other data: {record['origin']}.")
+
+
+def _show(result: Evaluation, out: Output) -> None:
+    from digitcli.charts import ConfusionMatrix
+
+    out.table(
+        ["measure", "value"],
+        [
+            ["accuracy", result.accuracy],
+            ["loss", result.loss],
+            ["images", result.count],
+            ["wrong", result.wrong],
+            ["images/s", round(result.images_per_second)],
+        ],
+        right=["value"],
+    )
+    out.lines("")
+    numbers = ["precision", "recall", "f1", "support"]
+    out.table(
+        ["digit", *numbers],
+        [[s.digit, s.precision, s.recall, s.f1, s.support] for s in result.digits],
+        right=numbers,
+    )
+    out.lines("")
+    matrix = result.confusion.tolist()
+    if out.is_terminal:
+        out.chart(ConfusionMatrix(matrix))
+    else:
+        out.table(
+            ["true", *(f"read_{n}" for n in range(len(matrix)))], [[n, *row] for n, row in enumerate(matrix)]
+        )

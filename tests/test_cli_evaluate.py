@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from digitcli import runs
+from digitcli.data.digits import Digits
+
+
+@pytest.fixture(scope="module")
+def dot_reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LiteRT model that reads the digit n where pixel n of the top row is lit, rather sure of it."""
+    from digitcli.exporting.formats import tflite
+    from digitcli.tensorflow_setup import import_tensorflow
+
+    import_tensorflow()
+    import keras
+
+    model = keras.Sequential(
+        [keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")]
+    )
+    weights = np.zeros((784, 10), np.float32)
+    weights[range(10), range(10)] = 5
+    model.set_weights([weights, np.zeros(10, np.float32)])
+    path = tmp_path_factory.mktemp("model") / "dots.tflite"
+    tflite.write(model, path)
+    return path
+
+
+def dots(labels: list[int], lit: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    images = np.zeros((len(labels), 28, 28), np.uint8)
+    images[np.arange(len(labels)), 0, lit] = 255
+    return images, np.array(labels, np.uint8)
+
+
+TRAIN = dots([1, 2, 3], [1, 2, 3])
+TEST = dots([4, 4, 4, 9, 0], [4, 4, 9, 9, 0])
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Three training images, and five for the test of which a 4 is lit like a 9."""
+    path = tmp_path / "dots.npz"
+    np.savez(path, x_train=TRAIN[0], y_train=TRAIN[1], x_test=TEST[0], y_test=TEST[1])
+    return path
+
+
+def finished_run(
+    dot_reader: Path, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
+) -> Path:
+    run = runs.RUNS / "dots"
+    run.mkdir(parents=True)
+    (run / runs.LITERT_MODEL).write_bytes(dot_reader.read_bytes())
+    parts = {"train": {"sha256": Digits(*train, "").sha256}, "test": {"sha256": Digits(*test, "").sha256}}
+    runs.write_record(run, {"schema": 1, "data": {"origin": "dots on paper", **parts}})
+    return run
+
+
+def test_tables_are_tab_separated_when_piped(
+    digitcli: Callable[..., Any], dot_reader: Path, archive: Path
+) -> None:
+    result = digitcli("evaluate", dot_reader, "--data", archive)
+    assert result.exit_code == 0
+    measures, digits, confusion = (
+        [line.split("\t") for line in table.splitlines()] for table in result.stdout.split("\n\n")
+    )
+    assert ["accuracy", "0.8000"] in measures
+    assert ["images", "5"] in measures
+    assert ["wrong", "1"] in measures
+    assert digits[0] == ["digit", "precision", "recall", "f1", "support"]
+    assert digits[1 + 4] == ["4", "1.0000", "0.6667", "0.8000", "3"]
+    assert digits[1 + 7] == ["7", "", "", "", "0"]
+    assert confusion[0] == ["true", *(f"read_{digit}" for digit in range(10))]
+    assert confusion[1 + 4] == ["4", "0", "0", "0", "0", "2", "0", "0", "0", "0", "1"]
+
+
+def test_json_is_one_document_with_every_figure(
+    digitcli: Callable[..., Any], dot_reader: Path, archive: Path
+) -> None:
+    result = digitcli("evaluate", "--model", dot_reader, "--data", archive, "--json")
+    document = json.loads(result.stdout)
+    assert document.pop("loss") == pytest.approx(0.06 + 5 / 5, abs=0.01), "five sure readings, one wrong"
+    assert document.pop("images_per_second") > 0
+    assert document.pop("confusion")[4] == [0, 0, 0, 0, 2, 0, 0, 0, 0, 1]
+    digits = document.pop("digits")
+    assert digits[7] == {"digit": 7, "precision": None, "recall": None, "f1": None, "support": 0}
+    assert [scores["support"] for scores in digits] == [1, 0, 0, 0, 3, 0, 0, 0, 0, 1]
+    assert document == {
+        "schema": 1,
+        "command": "evaluate",
+        "model": {"path": str(dot_reader), "runtime": "LiteRT"},
+        "data": {"name": f"{archive} (test)", "sha256": Digits(*TEST, "").sha256, "images": 5},
+        "accuracy": 0.8,
+        "wrong": 1,
+    }
+
+
+def test_the_newest_run_is_scored_by_default_and_everything_used_is_told_on_stderr(
+    digitcli: Callable[..., Any], dot_reader: Path, archive: Path
+) -> None:
+    run = finished_run(dot_reader, TRAIN, TEST)
+    result = digitcli("evaluate", "--data", archive)
+    assert result.exit_code == 0
+    assert f"the newest run, {run}" in result.stderr
+    assert "LiteRT" in result.stderr
+    assert str(archive) in result.stderr
+    assert "test part, 5 images" in result.stderr
+    assert "other data" not in result.stderr
+
+
+def test_quiet_leaves_only_the_tables(digitcli: Callable[..., Any], dot_reader: Path, archive: Path) -> None:
+    result = digitcli("evaluate", dot_reader, "--data", archive, "--quiet")
+    assert result.stderr == ""
+    assert "accuracy" in result.stdout
+
+
+def test_data_other_than_that_of_the_training_is_told(
+    digitcli: Callable[..., Any], dot_reader: Path, archive: Path
+) -> None:
+    finished_run(dot_reader, dots([5], [5]), dots([6], [6]))
+    assert "trained on other data: dots on paper" in digitcli("evaluate", "--data", archive).stderr
+
+
+def test_scoring_the_training_images_is_warned_of(
+    digitcli: Callable[..., Any], dot_reader: Path, tmp_path: Path
+) -> None:
+    finished_run(dot_reader, TRAIN, TEST)
+    np.savez(tmp_path / "same.npz", x_train=TRAIN[0], y_train=TRAIN[1])
+    result = digitcli("evaluate", "--data", tmp_path / "same.npz", "--quiet")
+    assert "trained on these very images" in result.stderr
+
+
+def test_data_without_a_test_part_is_scored_whole_and_said_so(
+    digitcli: Callable[..., Any], dot_reader: Path, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "one.npz", x_train=TRAIN[0], y_train=TRAIN[1])
+    result = digitcli("evaluate", dot_reader, "--data", tmp_path / "one.npz")
+    assert "no test part, so all 3 images" in result.stderr
+    assert "accuracy\t1.0000" in result.stdout
+
+
+def test_a_litert_model_is_scored_without_tensorflow(dot_reader: Path, archive: Path) -> None:
+    code = """
+import sys
+from digitcli.cli import app
+try:
+    app(sys.argv[1:])
+except SystemExit as done:
+    assert not done.code, done.code
+loaded = {name.split(".")[0] for name in sys.modules} & {"tensorflow", "keras", "matplotlib"}
+assert not loaded, loaded
+"""
+    command = [sys.executable, "-c", code, "evaluate", str(dot_reader), "--data", str(archive)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "accuracy\t0.8000" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message"),
+    [
+        ((), 1, "digitcli train"),
+        (("absent.tflite",), 1, "absent.tflite"),
+        (("empty",), 1, "empty"),
+        (("note.txt",), 1, "note.txt"),
+        (("a", "--model", "b"), 2, "Two models"),
+        (("--no-such-option",), 2, "--no-such-option"),
+    ],
+)
+def test_a_wrong_model_is_one_clear_line(
+    digitcli: Callable[..., Any], archive: Path, arguments: tuple[str, ...], exit_code: int, message: str
+) -> None:
+    Path("empty").mkdir()
+    Path("note.txt").write_text("not a model")
+    result = digitcli("evaluate", *arguments, "--data", archive)
+    assert result.exit_code == exit_code
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) <= 2
+
+
+def test_absent_data_is_one_clear_line_and_a_document_with_json(
+    digitcli: Callable[..., Any], dot_reader: Path
+) -> None:
+    result = digitcli("evaluate", dot_reader, "--data", "absent.npz", "--json")
+    assert result.exit_code == 1
+    assert "absent.npz" in result.stderr
+    error = json.loads(result.stdout)["error"]
+    assert error["kind"] == "DataError"
+    assert "absent.npz" in error["message"]
