@@ -82,8 +82,8 @@ def _deform(path: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
     x = x - x.mean(axis=1, keepdims=True)
     # Upper and lower half differ in height and in width.
     y = np.clip(y, 0.001, None) ** np.exp(vary(0.14)) - 0.5
-    x = x * np.exp(vary(0.18)) * (1 + np.clip(vary(0.2), -0.5, 0.5) * y)
-    x = x - (0.1 + vary(0.2)) * y
+    x = x * np.exp(0.06 + vary(0.18)) * (1 + np.clip(vary(0.2), -0.5, 0.5) * y)
+    x = x - (0.1 + vary(0.23)) * y
     turn = vary(0.1)
     return np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)], axis=-1)
 

@@ -42,13 +42,27 @@ def generate(count: int, seed: int = 0) -> Digits:
             for start in range(0, len(rows), CHUNK):
                 chunk = rows[start : start + CHUNK]
                 path = handwrite(each, len(chunk), rng)
-                images[chunk] = render(path, pen_widths(len(chunk), rng), rng)
+                width = np.minimum(pen_widths(len(chunk), rng), _widest(path))
+                images[chunk] = render(path, width, rng)
     return Digits(images, labels, "synthetic")
 
 
 def pen_widths(count: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Widths in pixels of 28x28, from a hair (0.8) to a marker (4.5), mostly a pen's; (count,)."""
-    return np.clip(np.exp(rng.normal(np.log(2.3), 0.35, count)), 0.8, 4.5).astype(np.float32)
+    """Widths in pixels of 28x28, from a hair (0.8) to a marker (5), mostly a pen's; (count,)."""
+    return np.clip(np.exp(rng.normal(np.log(2.6), 0.35, count)), 0.8, 5.0).astype(np.float32)
+
+
+def _widest(path: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The widest pen, in pixels, that leaves a digit's loops open; with a wider one people write larger. (n,)
+
+    What a path is longer than the diagonal of its box fills that box.
+    """
+    path = BOX * fit_box(path)
+    length = np.sum(np.linalg.norm(np.diff(path, axis=1), axis=2), axis=1)
+    side = np.maximum(np.max(path, axis=1), 4)
+    filling = np.maximum(length - np.linalg.norm(side, axis=1), 1)
+    widest: NDArray[np.float32] = 0.65 * np.prod(side, axis=1) / filling
+    return np.maximum(widest, 0.8)
 
 
 def render(
@@ -64,8 +78,9 @@ def render(
     distance = _distance_to_ink(_place(path, radius), pressure, radius)
     # Scanned edges are ragged; scaled down, they are soft.
     distance += rng.normal(0, 0.12, distance.shape).astype(np.float32)
-    softness = rng.uniform(0.9, 1.5, (len(path), 1, 1)).astype(np.float32)
+    softness = rng.uniform(1.0, 2.0, (len(path), 1, 1)).astype(np.float32)
     ink = np.clip(0.5 - distance / softness, 0, 1)
+    ink = ink * ink * (3 - 2 * ink)
     return _centre_by_mass(np.rint(ink * 255).astype(np.uint8))
 
 
@@ -117,7 +132,7 @@ def _centre_by_mass(box: NDArray[np.uint8]) -> NDArray[np.uint8]:
     margin = SIDE - BOX
     top = np.clip(np.rint(SIDE / 2 - box.sum(axis=2) @ centres / mass), 0, margin).astype(np.intp)
     left = np.clip(np.rint(SIDE / 2 - box.sum(axis=1) @ centres / mass), 0, margin).astype(np.intp)
-    images = np.zeros((count, SIDE, SIDE), np.uint8)
+    images: NDArray[np.uint8] = np.zeros((count, SIDE, SIDE), np.uint8)
     offsets = np.arange(BOX)
     rows = (top[:, None] + offsets)[:, :, None]
     columns = (left[:, None] + offsets)[:, None, :]
