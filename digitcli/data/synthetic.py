@@ -96,10 +96,10 @@ def _pressure(count: int, points: int, rng: np.random.Generator) -> NDArray[np.f
 
 def _place(path: NDArray[np.float32], radius: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scales paths to pixels, so that the ink about them spans the box, and centres the shorter side."""
-    side = BOX - 2 * radius[..., None]
+    side: NDArray[np.float32] = BOX - 2 * radius[..., None]
     path = fit_box(path) * side
     margin: NDArray[np.float32] = BOX - path.max(axis=1, keepdims=True)
-    return path + margin / 2
+    return path + margin * np.float32(0.5)
 
 
 def _distance_to_ink(
@@ -132,7 +132,7 @@ def _centre_by_mass(box: NDArray[np.uint8]) -> NDArray[np.uint8]:
     margin = SIDE - BOX
     top = np.clip(np.rint(SIDE / 2 - box.sum(axis=2) @ centres / mass), 0, margin).astype(np.intp)
     left = np.clip(np.rint(SIDE / 2 - box.sum(axis=1) @ centres / mass), 0, margin).astype(np.intp)
-    images: NDArray[np.uint8] = np.zeros((count, SIDE, SIDE), np.uint8)
+    images = np.zeros((count, SIDE, SIDE), np.uint8)
     offsets = np.arange(BOX)
     rows = (top[:, None] + offsets)[:, :, None]
     columns = (left[:, None] + offsets)[:, None, :]
