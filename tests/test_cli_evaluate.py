@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,6 +80,18 @@ def test_tables_are_tab_separated_when_piped(
     assert digits[1 + 7] == ["7", "", "", "", "0"]
     assert confusion[0] == ["true", *(f"read_{digit}" for digit in range(10))]
     assert confusion[1 + 4] == ["4", "0", "0", "0", "0", "2", "0", "0", "0", "0", "1"]
+
+
+def test_a_terminal_gets_a_headline_and_the_shaded_confusion_matrix(
+    digitcli: Callable[..., Any], dot_reader: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which makes Rich take anything for a terminal
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    drawn = re.sub(r"\x1b\[[0-9;]*m", "", digitcli("evaluate", dot_reader, "--data", archive).stdout)
+    assert "Accuracy 80.00%, 1 of 5 wrong" in drawn
+    assert "│ 0.6667 │" in drawn
+    assert drawn.splitlines()[-6].split() == ["4", *"····", "2", *"····", "1"]
 
 
 def test_json_is_one_document_with_every_figure(

@@ -27,10 +27,11 @@ def evaluate(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Score a model on labelled digits: how many it reads right, digit by digit, and what it confuses.
+    """Score a model on labelled digits.
 
-    Every image of the data's test part counts. Piped, the tables are tab-separated lines, with an empty
-    line between two tables.
+    Tells how many it reads right, precision, recall and F1 of each digit, and which digits it takes for
+    which. Every image of the data's test part counts. Piped, the three tables are tab-separated lines, with
+    an empty line between two tables.
 
     [bold]Examples[/bold]
 
@@ -96,29 +97,32 @@ def _compare_with_training_data(found: FoundModel, dataset: DataSet, digits: Dig
 def _show(result: Evaluation, out: Output) -> None:
     from digitcli.charts import ConfusionMatrix
 
-    out.table(
-        ["measure", "value"],
-        [
-            ["accuracy", result.accuracy],
-            ["loss", result.loss],
-            ["images", result.count],
-            ["wrong", result.wrong],
-            ["images/s", round(result.images_per_second)],
-        ],
-        right=["value"],
-    )
-    out.lines("")
+    if out.is_terminal:
+        out.chart(
+            f"[bold]Accuracy {result.accuracy:.2%}[/bold], {result.wrong:,} of {result.count:,} wrong; "
+            f"loss {result.loss:.4f}; {result.images_per_second:,.0f} images/s"
+        )
+    else:
+        out.table(
+            ["measure", "value"],
+            [
+                ["accuracy", result.accuracy],
+                ["loss", result.loss],
+                ["images", result.count],
+                ["wrong", result.wrong],
+                ["images_per_second", round(result.images_per_second)],
+            ],
+        )
+        out.lines("")
     numbers = ["precision", "recall", "f1", "support"]
     out.table(
         ["digit", *numbers],
         [[s.digit, s.precision, s.recall, s.f1, s.support] for s in result.digits],
         right=numbers,
     )
-    out.lines("")
     matrix = result.confusion.tolist()
+    out.lines("")
     if out.is_terminal:
         out.chart(ConfusionMatrix(matrix))
     else:
-        out.table(
-            ["true", *(f"read_{n}" for n in range(len(matrix)))], [[n, *row] for n, row in enumerate(matrix)]
-        )
+        out.table(["true", *(f"read_{n}" for n in range(10))], [[n, *row] for n, row in enumerate(matrix)])
