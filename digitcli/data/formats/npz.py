@@ -1,0 +1,70 @@
+"""NumPy archives with the arrays of Keras's mnist.npz: x_train, y_train, x_test, y_test."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitcli.data.digits import DataSet, Digits
+from digitcli.errors import DataError
+from digitcli.output import Progress
+
+LOOKS_LIKE = "a NumPy archive (x_train, y_train, x_test, y_test, as in mnist.npz)"
+
+
+def recognises(path: Path) -> bool:
+    """A zip archive of .npy files."""
+    if not (path.is_file() and zipfile.is_zipfile(path)):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith(".npy") for name in archive.namelist())
+
+
+def read(path: Path, on_progress: Progress) -> DataSet:
+    """One archive; each part has both its images, (n, 28, 28), and labels, (n,), as integers 0-255.
+
+    Raises DataError if arrays are missing, damaged, pickled or of another type.
+    """
+    try:
+        # Pickled arrays could run code of whoever made the file.
+        with np.load(path, allow_pickle=False) as archive:
+            found = set(archive.files)
+            parts: dict[str, Digits] = {}
+            for part in ("train", "test"):
+                keys = [f"x_{part}", f"y_{part}"]
+                if found.isdisjoint(keys):
+                    continue
+                if not found.issuperset(keys):
+                    raise DataError(f"{path} holds only one of {keys[0]} and {keys[1]}; both are needed.")
+                images, labels = (_as_bytes(archive[key], key, path) for key in keys)
+                parts[part] = Digits(images, labels, f"{path} ({part})")
+    except (ValueError, EOFError, zlib.error, zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{path} is damaged or holds more than plain arrays: {error}") from error
+    if not parts:
+        raise DataError(
+            f"{path} holds {', '.join(sorted(found))}; expected x_train, y_train, x_test, y_test."
+        )
+    return DataSet(parts.get("train"), parts.get("test"), f"NumPy archive {path}")
+
+
+def write(dataset: DataSet, path: Path) -> None:
+    """One compressed archive."""
+    arrays: dict[str, NDArray[np.uint8]] = {}
+    for part, digits in (("train", dataset.train), ("test", dataset.test)):
+        if digits:
+            arrays |= {f"x_{part}": digits.images, f"y_{part}": digits.labels}
+    with path.open("wb") as file:  # given a name, NumPy would append .npz to it
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def _as_bytes(array: NDArray[np.generic], key: str, path: Path) -> NDArray[np.uint8]:
+    if not np.issubdtype(array.dtype, np.integer):
+        raise DataError(f"{path}: {key} holds {array.dtype} values; integers 0-255 expected.")
+    whole: NDArray[np.integer] = array  # type: ignore[assignment]
+    if whole.size and (whole.min() < 0 or whole.max() > 255):
+        raise DataError(f"{path}: {key} holds values from {whole.min()} to {whole.max()}; 0-255 expected.")
+    return whole.astype(np.uint8, copy=False)

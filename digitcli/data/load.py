@@ -1,0 +1,179 @@
+"""From what the user calls a data set to the digits in it, and where MNIST may be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import platformdirs
+
+from digitcli.data import formats, mnist
+from digitcli.data.digits import DataSet
+from digitcli.errors import DataError, DigitcliError, OutputError
+from digitcli.files import atomic_path
+from digitcli.output import Progress
+
+FOLDER = Path("MNIST")
+NO_DATA = {"runs", "README.md"}
+"""What else lives in MNIST/."""
+
+
+class MnistAbsentError(DataError):
+    """MNIST is nowhere and cannot be downloaded."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place where MNIST is looked for.
+
+    found: the file or folder there that is a data set; None if there is none.
+    state: the format of what was found, or why nothing was.
+    """
+
+    name: str
+    path: Path | None
+    found: Path | None
+    state: str
+
+
+def places() -> list[Place]:
+    """Where MNIST is looked for, in order, and what is there. Reads no more than the first bytes."""
+    own = os.environ.get("DIGITCLI_DATA")
+    inside = sorted(FOLDER.iterdir()) if FOLDER.is_dir() else []
+    return [
+        _look("MNIST/", FOLDER, (path for path in inside if path.name not in NO_DATA)),
+        _look("$DIGITCLI_DATA", Path(own).expanduser() if own else None),
+        _look("the cache", cache_folder()),
+    ]
+
+
+def cache_folder() -> Path:
+    """Where MNIST is downloaded to, and found again by every later run of this user."""
+    return Path(platformdirs.user_cache_dir("digitcli")) / "mnist"
+
+
+def load(source: str, on_progress: Progress = lambda done, total: None) -> DataSet:
+    """The data set that `source` names.
+
+    source: `mnist` (looked for in `places()`, else downloaded to the cache), `synthetic` (built in),
+        `auto` (mnist, or synthetic if MNIST cannot be had), or the path of a file or folder.
+    on_progress: called with bytes, read or downloaded.
+
+    The DataSet's origin tells what was found, and whether it is the genuine MNIST.
+    Raises DataError if nothing is found or what is found is damaged.
+    """
+    if source == "synthetic":
+        return _synthetic()
+    if source == "mnist":
+        return _load_mnist(on_progress)
+    if source == "auto":
+        try:
+            return _load_mnist(on_progress)
+        except MnistAbsentError:
+            dataset = _synthetic()
+            return replace(dataset, origin=f"{dataset.origin}, NOT MNIST, which cannot be had here")
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise DataError(
+            f"There is no data set '{source}': no such file or folder. "
+            f"Give a path, or one of the names mnist, synthetic, auto."
+        )
+    return _load_path(path, on_progress)[0]
+
+
+def convert(
+    source: str,
+    target: Path,
+    format_name: str,
+    *,
+    force: bool = False,
+    on_progress: Progress = lambda done, total: None,
+) -> DataSet:
+    """Writes what `load(source)` finds to `target` in the named format, and returns it.
+
+    Raises OutputError if `target` exists, unless `force` is given and it is no folder with other things
+    in it, which would go with it.
+    """
+    data_format = formats.get(format_name)
+    with atomic_path(target, force=force) as temporary:
+        dataset = load(source, on_progress)
+        data_format.write(dataset, temporary)
+        if target.is_dir():
+            new = {entry.name for entry in temporary.iterdir()} if temporary.is_dir() else set()
+            others = sorted(entry.name for entry in target.iterdir() if entry.name not in new)
+            if others:
+                raise OutputError(
+                    f"{target} also holds {others[0]}, so it is not replaced. Choose another name."
+                )
+    return dataset
+
+
+def verify(
+    path: Path | None, on_progress: Progress = lambda done, total: None
+) -> tuple[DataSet, mnist.Comparison]:
+    """Reads the whole data set at `path`, by default the MNIST that would be used, and compares it.
+
+    Raises DataError if it cannot be read.
+    """
+    if path is None:
+        path = next((place.found for place in places() if place.found), None)
+    if path is None:
+        raise MnistAbsentError("There is no MNIST to verify. Download it with: digitcli data fetch")
+    dataset = formats.read(path, on_progress)
+    return dataset, mnist.compare(dataset)
+
+
+def _look(name: str, path: Path | None, inside: Iterable[Path] = ()) -> Place:
+    if path is None:
+        return Place(name, None, None, "not set")
+    if not path.exists():
+        return Place(name, path, None, "does not exist")
+    for candidate in (path, *inside):
+        format_name = formats.detect(candidate)
+        if format_name:
+            return Place(name, path, candidate, format_name)
+    return Place(name, path, None, "holds no data set")
+
+
+def _load_mnist(on_progress: Progress) -> DataSet:
+    tried = []
+    for place in places():
+        if place.found:
+            dataset, comparison = _load_path(place.found, on_progress)
+            if comparison.is_damaged:
+                raise DataError(
+                    f"{place.found} holds {comparison.describe()}.\n"
+                    f"Fetch it anew with: digitcli data fetch --to {FOLDER}"
+                )
+            return dataset
+        tried.append(f"  {place.name}{f' ({place.path})' if place.path else ''}: {place.state}")
+    from digitcli.data import download
+
+    try:
+        download.fetch(cache_folder(), on_progress)
+    except DigitcliError as error:
+        raise MnistAbsentError(
+            "\n".join(
+                [
+                    "MNIST is not here and cannot be downloaded. Tried:",
+                    *tried,
+                    f"  {error}".replace("\n", "\n  "),
+                    "Put its files into MNIST/, or tell where they are with DIGITCLI_DATA or --data PATH, "
+                    "or use --data synthetic.",
+                ]
+            )
+        ) from error
+    return _load_path(cache_folder(), on_progress)[0]
+
+
+def _load_path(path: Path, on_progress: Progress) -> tuple[DataSet, mnist.Comparison]:
+    dataset, comparison = verify(path, on_progress)
+    return replace(dataset, origin=f"{dataset.origin} ({comparison.describe()})"), comparison
+
+
+def _synthetic() -> DataSet:
+    from digitcli.data import synthetic
+
+    return synthetic.dataset()
