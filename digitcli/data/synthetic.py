@@ -77,7 +77,7 @@ def render(
     pressure = radius * _pressure(path.shape[0], path.shape[1], rng)
     distance = _distance_to_ink(_place(path, radius), pressure, radius)
     # Scanned edges are ragged; scaled down, they are soft.
-    distance += rng.normal(0, 0.12, distance.shape).astype(np.float32)
+    distance += rng.normal(0, 0.1, distance.shape).astype(np.float32)
     softness = rng.uniform(1.0, 2.0, (len(path), 1, 1)).astype(np.float32)
     ink = np.clip(0.5 - distance / softness, 0, 1)
     ink = ink * ink * (3 - 2 * ink)
