@@ -14,6 +14,10 @@ import typer
 from typer.core import TyperGroup
 
 from digitcli import __version__
+from digitcli.commands import data
+from digitcli.commands.evaluate import evaluate
+from digitcli.commands.export import export
+from digitcli.commands.predict import predict
 from digitcli.commands.train import train
 from digitcli.errors import DigitcliError
 from digitcli.output import print_json
@@ -95,7 +99,9 @@ def _root(
     pass
 
 
-app.command()(train)
+for command in (train, evaluate, predict, export):
+    app.command()(command)
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

@@ -124,7 +124,9 @@ def train(
              f"{config.recipe.epochs} epochs, seed {config.seed}")  # fmt: skip
 
     from digitcli.commands.training_display import TrainingDisplay
-    from digitcli.training.run import train as train_run
+
+    with out.progress("Starting TensorFlow"):
+        from digitcli.training.run import train as train_run
 
     with TrainingDisplay(out, config.recipe.epochs) as display:
         run = train_run(

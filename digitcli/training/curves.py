@@ -26,6 +26,8 @@ def draw(history: Sequence[EpochReport], title: str, path: Path) -> None:
         loss.plot(epochs, [report.val_loss for report in history], ".-", label="validation")
         accuracy.plot(epochs, [report.val_accuracy for report in history], ".-", label="validation")
     loss.set(xlabel="epoch", ylabel="loss (nats)", yscale="log")
+    for which in (loss.yaxis.set_major_formatter, loss.yaxis.set_minor_formatter):
+        which("{x:g}")
     accuracy.set(xlabel="epoch", ylabel="accuracy")
     accuracy.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
     for axes in (loss, accuracy):
