@@ -20,15 +20,15 @@ SPACING = 0.025
 def strokes(digit: int, rng: np.random.Generator, style: str | None = None) -> list[NDArray[np.float32]]:
     """One digit as a person might write it, to be drawn at any size with any pen.
 
-    digit: 0-9; style: the name of one of STYLES[digit], or None for a random one.
+    digit: 0-9; style: the name of one of STYLES[digit], or None for a random one, as frequent as its weight.
     Returns one polyline (points, 2) of x, y per stroke, y pointing down, scaled so that the digit's longest
-    side is 1 and its upper left corner is at 0, 0.
+    side is 1 and its upper left corner is at 0, 0. Raises KeyError for a digit or style that is not there.
     """
     styles = STYLES[digit]
     if style is None:
         chosen = styles[rng.choice(len(styles), p=frequencies(digit))]
     else:
-        chosen = next(each for each in styles if each.name == style)
+        chosen = {each.name: each for each in styles}[style]
     path = fit_box(handwrite(chosen, 1, rng))[0]
     return np.split(path, np.cumsum(_skeleton(chosen).lengths)[:-1])
 
@@ -81,7 +81,8 @@ def _deform(path: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.f
     x, y = path[..., 0], path[..., 1]
     x = x - x.mean(axis=1, keepdims=True)
     # Upper and lower half differ in height and in width.
-    y = np.clip(y, 0.001, None) ** np.exp(vary(0.14)) - 0.5
+    top = y.min(axis=1, keepdims=True)
+    y = ((y - top) / (y.max(axis=1, keepdims=True) - top)) ** np.exp(vary(0.14)) - 0.5
     x = x * np.exp(0.06 + vary(0.18)) * (1 + np.clip(vary(0.2), -0.5, 0.5) * y)
     x = x - (0.1 + vary(0.23)) * y
     turn = vary(0.1)

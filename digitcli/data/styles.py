@@ -1,6 +1,7 @@
 """The ways in which people write the ten digits: the table behind the synthetic data set.
 
-To add a style, add a line to STYLES; everything else follows from it.
+To add a style, add an entry to STYLES; everything else follows from it. To look at it, draw a contact sheet
+with benchmarks/contact_sheet.py.
 """
 
 from __future__ import annotations
