@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from some_digits import assert_survives_a_round_trip, data_sets, some_digits
+
+from digitcli.data import formats
+from digitcli.data.digits import DataSet
+from digitcli.errors import DataError
+
+
+def read(path: Path) -> DataSet:
+    return formats.read(path, lambda done, total: None)
+
+
+def save(path: Path, **arrays: Any) -> Path:
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+    return path
+
+
+@given(data_sets())
+@settings(max_examples=15, deadline=None)
+def test_what_is_written_is_read(dataset: DataSet) -> None:
+    assert_survives_a_round_trip(dataset, "npz")
+
+
+def test_labels_of_any_integer_type_are_taken(tmp_path: Path) -> None:
+    digits = some_digits()
+    path = save(tmp_path / "data", x_test=digits.images, y_test=digits.labels.astype(np.int64))
+    found = read(path).test
+    assert found is not None
+    assert found.sha256 == digits.sha256
+
+
+def test_other_names_are_listed(tmp_path: Path) -> None:
+    path = save(tmp_path / "data.npz", images=np.zeros(3), weights=np.zeros(3))
+    with pytest.raises(DataError, match="holds images, weights; expected x_train, y_train"):
+        read(path)
+
+
+def test_images_without_labels_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="only one of x_train and y_train"):
+        read(save(tmp_path / "data.npz", x_train=some_digits().images))
+
+
+def test_pickled_arrays_are_never_unpickled(tmp_path: Path) -> None:
+    path = save(tmp_path / "data.npz", x_train=np.array([{}], dtype=object), y_train=np.zeros(1, np.uint8))
+    with pytest.raises(DataError, match="holds more than plain arrays"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((1, 28, 28), np.float32), "x_train holds float32 values; integers 0-255 expected"),
+        (np.full((1, 28, 28), 256), "values from 256 to 256"),
+        (np.zeros((1, 8, 8), np.uint8), "28x28 expected"),
+    ],
+)
+def test_other_pixels_are_refused(tmp_path: Path, images: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(save(tmp_path / "data.npz", x_train=images, y_train=np.zeros(1, np.uint8)))
+
+
+def test_a_damaged_archive_is_reported(tmp_path: Path) -> None:
+    digits = some_digits()
+    path = save(tmp_path / "data.npz", x_train=digits.images, y_train=digits.labels)
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"data\.npz is damaged"):
+        read(path)
