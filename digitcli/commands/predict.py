@@ -33,7 +33,7 @@ def predict(
     pictures: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMG|DIR|GLOB|-...",
+            metavar="IMG|DIR|GLOB|-",
             help="Pictures, folders, patterns, or - for stdin: paths, one per line, or one picture.",
         ),
     ],
@@ -57,13 +57,16 @@ def predict(
 ) -> None:
     """Tell which digit is in a picture, or in each of many.
 
-    Pictures may be of any size and format, dark on light or light on dark. The result has a row for each:
-    path, digit, confidence (0-1) and note. Where there is no digit to tell, because the picture is blank or
-    the model not sure enough, the digit is empty and the note says why. A picture that cannot be read has
-    its error as the note; the others are still read, and the exit code is 1.
+    Pictures may be of any size and format, dark on light or light on dark.
+    There is a row for each: path, digit, confidence (0-1) and note. Where there
+    is no digit to tell, because the picture is blank or the model not sure
+    enough, the digit is empty and the note says why. A picture that cannot be
+    read has its error as the note; the others are still read, and the exit
+    code is 1.
 
-    plain is for the shell: tab-separated, without a header. json (the same as --json) is one document; all
-    other formats are written while pictures are still being read.
+    plain is for the shell: tab-separated, without a header. json, the same as
+    --json, is one document. All but json and the table are written while
+    pictures are still being read.
 
     [bold]Examples[/bold]
 

@@ -67,12 +67,12 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _opaque_8_bit(image: Image.Image) -> Image.Image:
-    if image.has_transparency_data:
-        return _over_likelier_background(image.convert("RGBA"))
     if image.mode.startswith("I") or image.mode == "F":
         return _scaled_to_8_bit(image)
-    # 1 and LA hold grey values only; everything else may hold colour.
-    return image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
+    if image.has_transparency_data:
+        return _over_likelier_background(image.convert("RGBA"))
+    # 1 and L hold grey values only; everything else may hold colour.
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def _scaled_to_8_bit(image: Image.Image) -> Image.Image:
@@ -85,18 +85,19 @@ def _scaled_to_8_bit(image: Image.Image) -> Image.Image:
 
 
 def _over_likelier_background(image: Image.Image) -> Image.Image:
-    pixels = np.asarray(image)
-    visible = pixels[pixels[..., 3] >= 128][:, :3]
-    if not len(visible):
+    alpha = image.getchannel("A")
+    if alpha.getextrema() == (255, 255):
+        return image.convert("RGB")
+    visible = np.asarray(alpha) >= 128
+    if not visible.any():
         return Image.new("L", image.size)
-    brightness = visible.mean(axis=1)
-    middle = np.median(brightness)
+    brightness = np.asarray(image.convert("L"))[visible]
     if np.ptp(np.percentile(brightness, (2, 98))) > _TWO_TONED:
         # Ink and paper are both there: what is transparent continues the paper.
-        colour = tuple(int(value) for value in np.median(visible, axis=0))
+        colour = tuple(np.median(np.asarray(image)[visible][:, :3], axis=0).astype(int).tolist())
     else:
         # Only strokes are there, so the background must be what they stand out from.
-        colour = (255, 255, 255) if middle < 128 else (0, 0, 0)
+        colour = (255, 255, 255) if np.median(brightness) < 128 else (0, 0, 0)
     background = Image.new("RGBA", image.size, (*colour, 255))
     background.alpha_composite(image)
     return background.convert("RGB")

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from digitcli.errors import ImageError
+from digitcli.images.decode import open_picture
+
+
+def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def bar(mode: str = "L", paper: object = 255, ink: object = 0) -> Image.Image:
+    """A bar in the left upper part of a page of 30x20."""
+    image = Image.new(mode, (30, 20), paper)
+    ImageDraw.Draw(image).rectangle((3, 2, 6, 11), fill=ink)
+    return image
+
+
+@pytest.mark.parametrize("format", ["PNG", "BMP", "GIF", "TIFF", "PPM", "WEBP", "ICO"])
+def test_formats_without_loss_keep_their_pixels(format: str) -> None:
+    options = {"lossless": True} if format == "WEBP" else {"sizes": [(30, 20)]} if format == "ICO" else {}
+    picture = open_picture(encoded(bar("RGB", "white", "black"), format, **options))
+    assert np.array_equal(np.asarray(picture.convert("L")), np.asarray(bar()))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr"])
+def test_every_colour_mode_becomes_grey_or_rgb(mode: str) -> None:
+    picture = open_picture(encoded(bar().convert(mode), "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"))
+    assert picture.mode in ("L", "RGB")
+    grey = np.asarray(picture.convert("L"))
+    assert grey[6, 4] < 30 < 225 < grey[18, 28]
+
+
+@pytest.mark.parametrize("white", [255, 1023, 4095, 65535])
+def test_sixteen_bit_greys_are_scaled_by_the_bits_in_use(white: int) -> None:
+    pixels = np.asarray(bar()).astype(np.uint16) // 255 * white
+    assert np.array_equal(np.asarray(open_picture(encoded(Image.fromarray(pixels)))), np.asarray(bar()))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_thirty_two_bit_greys_are_scaled(dtype: type) -> None:
+    pixels = (np.asarray(bar()) // 255).astype(dtype)
+    assert np.array_equal(
+        np.asarray(open_picture(encoded(Image.fromarray(pixels), "TIFF"))), np.asarray(bar())
+    )
+
+
+@pytest.mark.parametrize(("ink", "background"), [((0, 0, 120), 255), ((250, 250, 200), 0)])
+def test_transparent_strokes_lie_over_what_they_stand_out_from(ink: tuple[int, ...], background: int) -> None:
+    picture = open_picture(encoded(bar("RGBA", (ink[0], ink[1], ink[2], 0), (*ink, 255))))
+    assert picture.getpixel((20, 15)) == (background,) * 3
+    assert picture.getpixel((4, 5)) == ink
+
+
+def test_transparency_around_a_page_continues_the_page() -> None:
+    page = Image.new("RGBA", (60, 60), (0, 0, 0, 0))
+    page.paste(bar("RGBA", (240, 230, 220, 255), (10, 10, 10, 255)), (15, 20))
+    assert open_picture(encoded(page)).getpixel((0, 0)) == (240, 230, 220)
+
+
+def test_a_wholly_transparent_picture_is_blank() -> None:
+    assert open_picture(encoded(Image.new("RGBA", (9, 9), (255, 0, 0, 0)))).getextrema() == (0, 0)
+
+
+def test_a_palette_with_a_transparent_entry_is_laid_over_the_likelier_background() -> None:
+    image = bar("P", 0, 1)
+    image.putpalette([0, 0, 0, 0, 0, 0])
+    picture = open_picture(encoded(image, transparency=0))
+    assert picture.getpixel((20, 15)) == (255, 255, 255)
+    assert picture.getpixel((4, 5)) == (0, 0, 0)
+
+
+def test_exif_rotation_is_undone() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held turned by 90 degrees
+    sideways = encoded(bar().rotate(90, expand=True), "PNG", exif=exif)
+    assert np.array_equal(np.asarray(open_picture(sideways)), np.asarray(bar()))
+
+
+def test_of_an_animation_the_first_frame_is_read() -> None:
+    animation = encoded(bar(), "GIF", save_all=True, append_images=[Image.new("L", (30, 20), 255)])
+    assert np.asarray(open_picture(animation).convert("L"))[6, 4] == 0
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match=r"gone\.png: no such file"):
+        open_picture(tmp_path / "gone.png")
+
+
+def test_a_folder_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="is a folder"):
+        open_picture(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", r"x\.png is empty"),
+        (b"hello", r"x\.png is not a picture"),
+        (encoded(Image.effect_noise((60, 60), 90))[:1500], r"x\.png is damaged"),
+        (encoded(Image.effect_noise((60, 60), 90), "JPEG")[:900], r"x\.png is damaged"),
+    ],
+)
+def test_what_is_no_whole_picture_is_refused(tmp_path: Path, data: bytes, complaint: str) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(data)
+    with pytest.raises(ImageError, match=complaint):
+        open_picture(path)
+
+
+@pytest.mark.parametrize("side", [10_000, 50_000])
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(side: int) -> None:
+    bomb = b"P5 %d %d 255\n" % (side, side)
+    with pytest.raises(ImageError, match=r"bomb\.pgm is too large"):
+        open_picture(bomb, "bomb.pgm")
+
+
+@given(
+    position=st.integers(0, 2000),
+    damage=st.binary(min_size=1, max_size=8),
+    format=st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"]),
+)
+@settings(max_examples=80, deadline=None)
+def test_damage_anywhere_gives_a_picture_or_an_image_error(position: int, damage: bytes, format: str) -> None:
+    data = bytearray(encoded(bar("RGB", "white", "navy"), format))
+    position %= len(data)
+    data[position : position + len(damage)] = damage
+    try:
+        picture = open_picture(bytes(data), "x")
+    except ImageError:
+        return
+    assert picture.mode in ("L", "RGB")

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image, ImageDraw
+
+from digitcli.data import synthetic
+from digitcli.images.preprocess import (
+    centre_by_mass,
+    cut_out,
+    fit_in_20x20,
+    is_in_mnist_form,
+    to_ink_on_black,
+    to_mnist,
+)
+
+DIGITS = synthetic.generate(40, seed=5).images
+
+two_tone = arrays(np.bool_, st.tuples(st.integers(1, 60), st.integers(1, 60)))
+
+
+def seven(paper: object, ink: object, size: tuple[int, int] = (200, 160), mode: str = "RGB") -> Image.Image:
+    image = Image.new(mode, size, paper)
+    ImageDraw.Draw(image).line([(60, 30), (120, 32), (85, 120)], fill=ink, width=9, joint="curve")
+    return image
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a.astype(int) - b.astype(int)).mean())
+
+
+BLACK_ON_WHITE = to_mnist(seven("white", "black"))
+
+
+def test_digits_in_mnist_form_pass_unchanged() -> None:
+    normal = [to_mnist(Image.fromarray(digit)) for digit in DIGITS]
+    for digit in normal:
+        assert is_in_mnist_form(digit)
+        assert np.array_equal(to_mnist(Image.fromarray(digit)), digit)
+        assert np.array_equal(to_mnist(Image.fromarray(digit).convert("RGB")), digit)
+        assert np.array_equal(to_mnist(Image.fromarray(255 - digit)), digit)
+
+
+def test_the_longer_side_is_20_and_the_centre_of_mass_in_the_middle_pixel() -> None:
+    rows, columns = np.nonzero(BLACK_ON_WHITE)
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    mass = BLACK_ON_WHITE / BLACK_ON_WHITE.sum()
+    middle = np.arange(28) + 0.5
+    assert 14 <= mass.sum(axis=1) @ middle < 15
+    assert 14 <= mass.sum(axis=0) @ middle < 15
+    assert BLACK_ON_WHITE.max() == 255
+
+
+@pytest.mark.parametrize(
+    ("paper", "ink"),
+    [
+        ("black", "white"),
+        ("white", "yellow"),
+        ("black", "blue"),
+        ("darkgreen", "white"),
+        ("lightgrey", "navy"),
+        ((128, 128, 128), (90, 90, 90)),
+        ((0, 128, 0), (218, 0, 0)),
+    ],
+)
+def test_colours_make_no_difference(paper: object, ink: object) -> None:
+    assert difference(to_mnist(seven(paper, ink)), BLACK_ON_WHITE) < 1
+
+
+@pytest.mark.parametrize("scale", [3, 10, 40])
+def test_size_makes_little_difference(scale: int) -> None:
+    image = seven("white", "black")
+    large = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+    assert difference(to_mnist(large), BLACK_ON_WHITE) < 3
+
+
+def test_a_digit_in_the_corner_of_a_page_comes_out_much_as_it_went_in() -> None:
+    for digit in (to_mnist(Image.fromarray(digit)) for digit in DIGITS[:10]):
+        page = np.full((480, 640), 255, np.uint8)
+        page[8:36, 600:628] = 255 - digit
+        result = to_mnist(Image.fromarray(page))
+        # A faint edge that is cut away can move the centre of mass across the border of a pixel.
+        shifted = [np.roll(result, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+        assert min(difference(each, digit) for each in shifted) < 12
+
+
+def test_grain_of_the_paper_is_not_ink() -> None:
+    noise = np.random.default_rng(0).normal(0, 6, (160, 200, 1))
+    grainy = (np.asarray(seven((190, 185, 180), (60, 60, 90))) + noise).clip(0, 255).astype(np.uint8)
+    assert difference(to_mnist(Image.fromarray(grainy)), BLACK_ON_WHITE) < 5
+
+
+def test_a_shadow_along_one_side_is_not_ink() -> None:
+    shade = np.linspace(0.5, 1, 200)[None, :, None]
+    shadowed = (np.asarray(seven("white", "black")) * shade).astype(np.uint8)
+    assert difference(to_mnist(Image.fromarray(shadowed)), BLACK_ON_WHITE) < 8
+
+
+def test_a_hairline_on_a_large_page_is_ink() -> None:
+    image = Image.new("L", (3000, 2000), 255)
+    ImageDraw.Draw(image).line([(500, 300), (1500, 330), (900, 1700)], fill=0, width=1)
+    assert to_mnist(image).max() == 255
+
+
+@pytest.mark.parametrize("colour", [0, 7, 128, 255])
+def test_a_blank_page_has_no_ink(colour: int) -> None:
+    assert not to_mnist(Image.new("L", (50, 40), colour)).any()
+
+
+def test_the_grain_of_a_blank_page_is_no_ink() -> None:
+    noise = np.random.default_rng(0).normal(180, 4, (100, 100)).astype(np.uint8)
+    assert not to_mnist(Image.fromarray(noise)).any()
+
+
+def test_cut_out_keeps_what_is_above_the_threshold() -> None:
+    ink = np.zeros((9, 12), np.uint8)
+    ink[2:5, 3:10] = 200
+    ink[6, 1] = 15
+    assert cut_out(ink).shape == (3, 7)
+    assert cut_out(ink, threshold=10).shape == (5, 9)
+    assert cut_out(np.full((4, 4), 3, np.uint8)).size == 0
+
+
+@pytest.mark.parametrize(("shape", "fitted"), [((40, 10), (20, 5)), ((3, 6), (10, 20)), ((100, 1), (20, 1))])
+def test_fitting_keeps_the_proportions(shape: tuple[int, int], fitted: tuple[int, int]) -> None:
+    digit = fit_in_20x20(np.full(shape, 80, np.uint8))
+    assert digit.shape == fitted
+    assert digit.max() == 255
+
+
+def test_lopsided_ink_stays_inside_when_centred() -> None:
+    digit = np.zeros((20, 20), np.uint8)
+    digit[0, :] = 1
+    digit[19, :] = 255
+    assert centre_by_mass(digit).sum() == digit.sum()
+
+
+def test_ink_is_how_far_a_pixel_differs_from_the_border() -> None:
+    image = Image.new("L", (5, 5), 250)
+    image.putpixel((2, 2), 50)
+    ink = to_ink_on_black(image)
+    assert ink[2, 2] == 200
+    assert ink.sum() == 200
+
+
+@given(
+    pixels=arrays(np.uint8, st.tuples(st.integers(1, 60), st.integers(1, 60))),
+    colour=st.booleans(),
+)
+@settings(max_examples=100, deadline=None)
+def test_any_picture_becomes_28x28(pixels: np.ndarray, colour: bool) -> None:
+    image = Image.fromarray(pixels)
+    if colour:
+        image = Image.merge("RGB", (image, image.rotate(180), image))
+    result = to_mnist(image)
+    assert result.shape == (28, 28)
+    assert result.dtype == np.uint8
+    assert not result.any() or result.max() >= 200
+
+
+@given(ink=two_tone, paper=st.integers(0, 80), pen=st.integers(160, 255))
+@settings(max_examples=60, deadline=None)
+def test_the_negative_gives_the_same(ink: np.ndarray, paper: int, pen: int) -> None:
+    page = np.full((ink.shape[0] + 2, ink.shape[1] + 2), paper, np.uint8)
+    page[1:-1, 1:-1][ink] = pen
+    assert np.array_equal(to_mnist(Image.fromarray(page)), to_mnist(Image.fromarray(255 - page)))
+
+
+@given(ink=two_tone, left=st.integers(1, 40), top=st.integers(1, 40))
+@settings(max_examples=60, deadline=None)
+def test_where_on_the_page_the_ink_is_makes_no_difference(ink: np.ndarray, left: int, top: int) -> None:
+    def page(x: int, y: int) -> Image.Image:
+        pixels = np.full((120, 120), 255, np.uint8)
+        pixels[y : y + ink.shape[0], x : x + ink.shape[1]][ink] = 0
+        return Image.fromarray(pixels)
+
+    assert np.array_equal(to_mnist(page(left, top)), to_mnist(page(30, 30)))
