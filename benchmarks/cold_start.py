@@ -104,6 +104,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--output", type=Path, default=HERE / "results" / "cold_start.json")
     options = parser.parse_args()
+    load = round(os.getloadavg()[0], 2)
     picture = options.picture or min((HERE.parent / "examples").glob("*.png"))
 
     with tempfile.TemporaryDirectory() as folder:
@@ -142,6 +143,7 @@ def main() -> None:
             "date": datetime.now(UTC).date().isoformat(),
             "processor": processor(),
             "cores": os.cpu_count(),
+            "load_before": load,
             "system": f"{platform.system()} {platform.machine()}",
             "python": platform.python_version(),
             "versions": {package: version(package) for package in PACKAGES},
