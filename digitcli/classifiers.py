@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.data.digits import CLASSES, SIDE
-from digitcli.errors import ModelError
+from digitcli.errors import DigitcliError, ModelError
 from digitcli.networks import first_line, forward, load_keras, load_saved_model, picture_shape, with_softmax
 from digitcli.quiet import native_stderr_hidden
 
@@ -38,6 +38,7 @@ class Classifier:
     runtime: "LiteRT", "Keras" or "TensorFlow".
     network: the model in TensorFlow's hands, to be exported: a keras.Model or tf.Module from (n, 28, 28, 1)
         float32 in 0-1 to (n, 10) probabilities. None with LiteRT.
+    gives_logits: whether the model itself lacks the softmax that `probabilities` then applies.
     """
 
     def __init__(
@@ -52,12 +53,12 @@ class Classifier:
         outputs = self._outputs(probes())
         if not np.isfinite(outputs).all():
             raise ModelError(f"{path}: gives no numbers (NaN or infinity). Its weights are damaged.")
-        self._gives_logits = not are_probabilities(outputs)
+        self.gives_logits = not are_probabilities(outputs)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, 28, 28) uint8, 0 paper to 255 ink, to (n, 10) float32 that sum to 1. Any n, 0 too."""
         outputs = self._outputs(images)
-        return softmax(outputs) if self._gives_logits else outputs
+        return softmax(outputs) if self.gives_logits else outputs
 
     def _outputs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         size = self._batch or BATCH
@@ -83,27 +84,13 @@ def load(path: Path) -> Classifier:
     Raises ModelError, which names the file, if it is absent, damaged, no model, or no classifier of 28x28
     pictures into ten classes; MissingExtraError if it needs TensorFlow and that is not installed.
     """
-    found = recognise(path)
-    if found == "tflite":
-        model = _LiteRT(path)
-        return Classifier(path, "LiteRT", model, batch=model.batch)
-
-    if found == "savedmodel":
-        network, batch = load_saved_model(path)
-        runtime = "TensorFlow"
-    else:
-        network, batch = load_keras(path, found)
-        runtime = "Keras"
+    kind = recognise(path)
     try:
-        classifier = Classifier(path, runtime, forward(network), batch=batch, network=network)
-        if classifier._gives_logits:
-            network = with_softmax(network)
-            classifier = Classifier(path, runtime, forward(network), batch=batch, network=network)
-    except ModelError:
+        return _load_litert(path) if kind == "tflite" else _load_network(path, kind)
+    except DigitcliError:
         raise
-    except Exception as error:  # TensorFlow raises nearly every kind there is
-        raise ModelError(f"{path}: does not run on 28x28 pictures: {first_line(error)}") from error
-    return classifier
+    except Exception as error:  # the runtimes raise nearly every kind there is
+        raise ModelError(f"{path}: does not run on {SIDE}x{SIDE} pictures: {first_line(error)}") from error
 
 
 def recognise(path: Path) -> Format:
@@ -148,6 +135,25 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     exponentials = np.exp(logits - logits.max(-1, keepdims=True))
     shares: NDArray[np.float32] = exponentials / exponentials.sum(-1, keepdims=True)
     return shares
+
+
+def _load_litert(path: Path) -> Classifier:
+    model = _LiteRT(path)
+    return Classifier(path, "LiteRT", model, batch=model.batch)
+
+
+def _load_network(path: Path, kind: Literal["keras", "h5", "savedmodel"]) -> Classifier:
+    if kind == "savedmodel":
+        network, batch = load_saved_model(path)
+        runtime = "TensorFlow"
+    else:
+        network, batch = load_keras(path, kind)
+        runtime = "Keras"
+    classifier = Classifier(path, runtime, forward(network), batch=batch, network=network)
+    if not classifier.gives_logits:
+        return classifier
+    network = with_softmax(network)
+    return Classifier(path, runtime, forward(network), batch=batch, network=network)
 
 
 def _holds_keras_config(path: Path) -> bool:

@@ -5,6 +5,7 @@ A network here is a keras.Model or tf.Module that is called with (n, 28, 28, 1) 
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -167,16 +168,14 @@ def _named(path: Path, name: str) -> Iterator[Path]:
 
 def _why_keras_failed(error: Exception) -> str:
     text = str(error)
-    if "safe_mode" in text or "lambda" in text.lower():
+    if "arbitrary code execution" in text:
         return (
             "holds code of its own (a Lambda layer), which is not run for safety. "
             "Export it to .tflite where it was made."
         )
-    if "Could not locate class" in text or "Unknown layer" in text or "Could not deserialize" in text:
-        return (
-            "holds a layer that Keras does not know. Export it to .tflite where it was made. "
-            f"({first_line(error)})"
-        )
+    unknown = re.search(r"(?:Could not locate class|Unknown layer:) '(\w+)'", text)
+    if unknown:
+        return f"Keras does not know its layer {unknown[1]}. Export it to .tflite where it was made."
     if "No model config" in text:
         return "holds weights without a model. Save it with model.save()."
     return f"Keras cannot load it, it may be damaged: {first_line(error)}"
@@ -280,12 +279,10 @@ def _read_tf1(path: Path, graph: Any, signature: Any, image: str) -> tuple[Calla
         if node.op == "Placeholder" and f"{node.name}:0" != signature.inputs[image].name
     }
 
-    def call(pictures: Any) -> Any:
-        inputs = {key: tf.constant(value) for key, value in placeholders.items()}
-        inputs[signature.inputs[image].name] = pictures
-        return tf.graph_util.import_graph_def(frozen, inputs, return_elements=[output], name="")[0]
-
-    return call, None
+    wrapped = v1.wrap_function(lambda: tf.graph_util.import_graph_def(frozen, name=""), [])
+    function = wrapped.prune([signature.inputs[image].name, *placeholders], output)
+    constants = [tf.constant(value) for value in placeholders.values()]
+    return lambda pictures: function(pictures, *constants), wrapped
 
 
 def _at_inference(path: Path, name: str, dtype: Any) -> Any:

@@ -20,7 +20,7 @@ def write(network: Any, path: Path) -> None:
     tf = import_tensorflow()
     module = tf.Module()
     module.serve = serving_function(network)
-    # The variables alone: where a Keras model is tracked as a whole, LiteRT's converter (TensorFlow 2.21) does
-    # not see that they are constant, and leaves them out.
+    # The variables alone: where a Keras model is tracked as a whole, LiteRT's converter (TensorFlow 2.21)
+    # does not see that they are constant, and leaves them out.
     module.weights = list(module.serve.get_concrete_function().variables)
     tf.saved_model.save(module, str(path), signatures={DEFAULT_SIGNATURE: module.serve})
