@@ -53,9 +53,10 @@ def test_files_are_read_in_the_order_they_are_named() -> None:
 
 
 def test_a_folder_gives_its_pictures_sorted_and_its_subfolders_too() -> None:
-    for name in ("in/b.png", "in/a.JPG", "in/sub/c.bmp", "in/._b.png", "in/notes.txt", "in/model.h5"):
+    subfolders = [f"in/{letter}/c.bmp" for letter in "tpsrq"]
+    for name in ["in/b.png", "in/a.JPG", *subfolders, "in/._b.png", "in/notes.txt", "in/model.h5"]:
         picture(name)
-    assert names("in") == ["in/a.JPG", "in/b.png", "in/sub/c.bmp"]
+    assert names("in") == ["in/a.JPG", "in/b.png", *sorted(subfolders)]
 
 
 def test_patterns_that_the_shell_left_alone_are_expanded() -> None:
