@@ -22,6 +22,7 @@ from digitcli.commands.train import train
 from digitcli.errors import DigitcliError
 from digitcli.output import print_json
 
+DATA = "data"  # the one command that has commands of its own
 HELP = """Trains, evaluates, runs and exports handwritten-digit classifiers.
 
 [bold]Examples[/bold]
@@ -70,8 +71,8 @@ class _Group(TyperGroup):
 def _fail(arguments: list[str], message: str, kind: str, code: int, as_json: bool) -> int:
     sys.stderr.write(f"Error: {message}\n")
     if as_json:
-        command = " ".join(word for word in arguments[:2] if not word.startswith("-"))
-        print_json(command, {"error": {"kind": kind, "message": message}})
+        words = arguments[: 2 if arguments[:1] == [DATA] else 1]
+        print_json(" ".join(words), {"error": {"kind": kind, "message": message}})
     return code
 
 
@@ -101,7 +102,7 @@ def _root(
 
 for command in (train, evaluate, predict, export):
     app.command()(command)
-app.add_typer(data.app, name="data")
+app.add_typer(data.app, name=DATA)
 
 
 def main() -> None:

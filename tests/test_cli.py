@@ -61,7 +61,7 @@ def test_value_of_wrong_type_is_usage_error(digitcli):
     result = digitcli("train", "--epochs", "many")
     assert result.exit_code == 2
     assert "'--epochs'" in result.stderr
-    assert "valid integer" in result.stderr
+    assert "'many' is not a valid int" in result.stderr
 
 
 def test_unknown_command_is_usage_error(digitcli):
@@ -80,6 +80,14 @@ def test_error_with_json_is_a_document_too(digitcli):
         "error": {"kind": "UsageError", "message": message},
     }
     assert result.stderr == f"Error: {message}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [(["evaluate", "no-model"], "evaluate"), (["data", "verify", "no-data"], "data verify")],
+)
+def test_error_document_names_the_command_without_its_arguments(digitcli, arguments, command):
+    assert json.loads(digitcli(*arguments, "--json").stdout)["command"] == command
 
 
 def test_debug_shows_the_traceback(tmp_path):

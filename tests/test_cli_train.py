@@ -119,7 +119,7 @@ def test_option_that_makes_no_sense_is_one_line_and_exit_code_2(digitcli, argume
 def test_absent_data_is_named(digitcli):
     result = digitcli("train", "--data", "no-such-folder")
     assert result.exit_code == 1
-    assert "no-such-folder does not exist" in result.stderr
+    assert "There is no data set 'no-such-folder': no such file or folder." in result.stderr
 
 
 def test_data_with_only_a_test_part_is_refused(digitcli):

@@ -22,10 +22,16 @@ def make_run(name: str, finished: int = 0, files: tuple[str, ...] = ("model.kera
 
 
 def test_run_in_the_making_is_not_found():
-    with pytest.raises(KeyboardInterrupt), runs.writing(runs.RUNS / "a") as temporary:
+    found_meanwhile = []
+
+    def write_and_be_interrupted(temporary):
         runs.write_record(temporary, {})
-        assert runs.newest() is None
+        found_meanwhile.append(runs.newest())
         raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), runs.writing(runs.RUNS / "a") as temporary:
+        write_and_be_interrupted(temporary)
+    assert found_meanwhile == [None]
     assert runs.newest() is None
     assert list(runs.RUNS.iterdir()) == []
 

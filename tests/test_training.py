@@ -33,6 +33,14 @@ def weights(fitted):
     return np.concatenate([weight.ravel() for weight in fitted.model.get_weights()])
 
 
+def read(model, digits):
+    return model(digits.images[..., None] / np.float32(255)).numpy()
+
+
+def share_right(model, digits):
+    return (read(model, digits).argmax(1) == digits.labels).mean()
+
+
 def test_override_replaces_one_value_and_keeps_the_preset_s_others():
     config = configure("mlp-dropout", model={"hidden": (5,), "dropout": None}, recipe={"lr": 0.5})
     preset = configure("mlp-dropout")
@@ -83,9 +91,8 @@ def test_validation_figures_are_those_of_the_kept_model(digits):
     config = small()
     fitted = fit(config, digits)
     _, validation = split(digits, config.recipe.val_split, config.seed)
-    probabilities = fitted.model(validation.images[..., None] / np.float32(255)).numpy()
-    right = probabilities.argmax(1) == validation.labels
-    assert fitted.history[-1].val_accuracy == pytest.approx(right.mean())
+    probabilities = read(fitted.model, validation)
+    assert fitted.history[-1].val_accuracy == pytest.approx(share_right(fitted.model, validation))
     loss = -np.log(probabilities[np.arange(len(validation)), validation.labels]).mean()
     assert fitted.history[-1].val_loss == pytest.approx(loss, rel=1e-4)
 
@@ -103,7 +110,9 @@ def test_averaged_weights_are_validated_and_kept(digits):
     config = small("cnn", average=0.9)
     fitted = fit(config, digits)
     _, validation = split(digits, config.recipe.val_split, config.seed)
-    right = fitted.model(validation.images[..., None] / np.float32(255)).numpy().argmax(1) == validation.labels
+    right = (
+        fitted.model(validation.images[..., None] / np.float32(255)).numpy().argmax(1) == validation.labels
+    )
     assert fitted.history[-1].val_accuracy == pytest.approx(right.mean())
     assert not np.allclose(weights(fitted), weights(fit(small("cnn", average=0.0), digits)))
 
@@ -176,8 +185,7 @@ def test_saved_model_is_the_trained_one(digits, tmp_path):
     test = synthetic.generate(100, seed=2)
     run = train(small("cnn"), DataSet(digits, test, "synthetic digits"), tmp_path / "run")
     model = keras.models.load_model(run.directory / "model.keras")
-    right = model(test.images[..., None] / np.float32(255)).numpy().argmax(1) == test.labels
-    assert run.test.accuracy == pytest.approx(right.mean())
+    assert run.test.accuracy == pytest.approx(share_right(model, test))
 
 
 def test_data_without_a_training_part_cannot_train(digits, tmp_path):

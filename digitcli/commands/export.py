@@ -35,9 +35,12 @@ def export(
 ) -> None:
     """Write a model in another format, and prove that it gives the same answers.
 
-    What was written is loaded again in its own runtime and run beside the original on a thousand pictures.
-    If a digit differs, or a probability by more than 0.0001, nothing is left behind. Every export takes
-    28x28x1 float32 in 0-1, ink 1 on paper 0, and gives ten probabilities.
+    What was written is loaded again in its own runtime and run beside the
+    original on a thousand pictures. If a digit differs, or a probability by
+    more than 0.0001, nothing is left behind.
+
+    Every export takes 28x28x1 float32 in 0-1, ink 1 on paper 0, and gives ten
+    probabilities.
 
     [bold]Examples[/bold]
 
