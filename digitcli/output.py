@@ -47,7 +47,7 @@ class Output:
     @property
     def shows_progress(self) -> bool:
         """Whether moving progress may be drawn on `messages`, the console on stderr."""
-        return self.messages.is_terminal and not self.quiet
+        return self.messages.is_interactive and not self.quiet
 
     @property
     def is_terminal(self) -> bool:

@@ -29,9 +29,10 @@ def evaluate(
 ) -> None:
     """Score a model on labelled digits.
 
-    Tells how many it reads right, precision, recall and F1 of each digit, and which digits it takes for
-    which. Every image of the data's test part counts. Piped, the three tables are tab-separated lines, with
-    an empty line between two tables.
+    Tells how many it reads right, precision, recall and F1 of each digit, and
+    which digits it takes for which. Every image of the data's test part
+    counts. Piped, the three tables are tab-separated lines, with an empty
+    line between two tables.
 
     [bold]Examples[/bold]
 

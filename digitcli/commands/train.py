@@ -79,7 +79,8 @@ def train(
 ) -> None:
     """Train a network and keep it as a run directory.
 
-    A preset is a network with the recipe that trains it; every value below replaces the preset's own.
+    A preset is a network with the recipe that trains it; every value below
+    replaces the preset's own.
 
     [bold]Examples[/bold]
 
