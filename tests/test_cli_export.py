@@ -9,9 +9,15 @@ import pytest
 import tiny_models
 
 from digitcli import classifiers
+from digitcli.data import synthetic
 from digitcli.exporting.formats import tflite
 
 Cli = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthetic, "generate", tiny_models.draw_once)
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,17 @@ import tiny_models
 from tiny_models import IMAGES
 
 from digitcli import classifiers, exporting
+from digitcli.data import synthetic
 from digitcli.errors import ModelError, OutputError, UsageError
 from digitcli.exporting import parity
 from digitcli.exporting.formats import tflite
 
 Models = dict[str, Path]
+
+
+@pytest.fixture(autouse=True)
+def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synthetic, "generate", tiny_models.draw_once)
 
 
 @pytest.fixture(scope="session")
@@ -164,16 +170,17 @@ def test_what_exists_stays_unless_forced(models: Models, tmp_path: Path) -> None
 
 
 class TestABrokenConverter:
+    @pytest.fixture(scope="class")
+    def other(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return tiny_models.write_tflite(tmp_path_factory.mktemp("other") / "m.tflite", scale=1.01)
+
     @pytest.fixture(params=["other weights", "rubbish", "crash"])
-    def broken(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self, request: pytest.FixtureRequest, other: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def write(network: Any, path: Path) -> None:
             if request.param == "crash":
                 raise RuntimeError("the converter has crashed")
             path.write_bytes(other.read_bytes() if request.param == "other weights" else b"rubbish")
 
-        other = request.getfixturevalue("tmp_path") / "other" / "m.tflite"
-        other.parent.mkdir()
-        tiny_models.write_tflite(other, scale=1.01)
         monkeypatch.setattr(tflite, "write", write)
 
     @pytest.mark.usefixtures("broken")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import numpy as np
 from digitcli.data import synthetic
 from digitcli.exporting.formats import savedmodel, tflite
 from digitcli.tensorflow_setup import import_tensorflow
+
+draw_once = functools.cache(synthetic.generate)
+"""The same pictures without drawing them again, which the proof of every export does."""
 
 IMAGES = synthetic.generate(20, seed=3).images
 WEIGHTS = np.random.default_rng(1).normal(0, 0.1, (784, 10)).astype(np.float32)
