@@ -5,6 +5,7 @@ python docs/terminal_picture.py        (needs MNIST within reach; trains for som
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def shorten(lines: list[str]) -> list[str]:
 
 def main() -> None:
     """Runs the commands and draws."""
-    console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"))
+    console = Console(record=True, width=WIDTH, file=io.StringIO())
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "examples").symlink_to(DOCS.parent / "examples")
         for command in COMMANDS:

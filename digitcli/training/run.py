@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import digitcli
-import digitcli.exporting.formats.tflite as tflite
 from digitcli import classifiers, runs
 from digitcli.data.digits import DataSet, Digits
 from digitcli.errors import DataError, MissingExtraError
 from digitcli.evaluation import Evaluation, evaluate
+from digitcli.exporting.formats import tflite
 from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training import curves
 from digitcli.training.config import TrainConfig
