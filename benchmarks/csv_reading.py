@@ -46,11 +46,18 @@ def main() -> None:
                 "images": images,
                 "text_mb": round(text_bytes(folder) / 1e6),
             }
+            # In turns, so that whatever else the machine does slows both.
+            runs = [
+                (reader, in_child(measure, reader, folder))
+                for _ in range(arguments.repeats)
+                for reader in READERS
+            ]
             for reader in READERS:
-                runs = [in_child(measure, reader, folder) for _ in range(arguments.repeats)]
                 row[reader] = {
-                    "seconds": round(statistics.median(run["seconds"] for run in runs), 2),
-                    "peak_mb": round(statistics.median(run["peak_mb"] for run in runs)),
+                    "seconds": round(
+                        statistics.median(run["seconds"] for of, run in runs if of == reader), 2
+                    ),
+                    "peak_mb": round(statistics.median(run["peak_mb"] for of, run in runs if of == reader)),
                 }
             rows.append(row)
     conditions = {

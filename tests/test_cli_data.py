@@ -120,7 +120,7 @@ def test_verify_fails_if_one_file_of_mnist_differs(
     result = digitcli("data", "verify", path)
     assert result.exit_code == 1
     assert "t10k-labels-idx1-ubyte\tdiffers" in result.stdout
-    assert "damaged MNIST: t10k-labels-idx1-ubyte differ" in result.stderr
+    assert "damaged MNIST, altered in t10k-labels-idx1-ubyte" in result.stderr
 
 
 def test_convert_writes_a_folder_and_says_what(digitcli: Run, data: Callable[[str], Path]) -> None:

@@ -49,7 +49,7 @@ class Comparison:
     def describe(self) -> str:
         """The outcome in a few words."""
         if self.is_damaged:
-            return f"damaged MNIST: {', '.join(self.differing)} differ from the original"
+            return f"damaged MNIST, altered in {', '.join(self.differing)}"
         if not self.is_genuine:
             return "not MNIST"
         return f"MNIST without {', '.join(self.missing)}, verified" if self.missing else "MNIST, verified"

@@ -5,7 +5,9 @@ Pixels are 0-255 or 0-1, labels are digits or one-hot, a header may be there, an
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -31,6 +33,9 @@ LABEL_NAMES = ("label", "class", "digit", "target", "y")
 
 BLOCK = 16 << 20
 """Bytes of text parsed at once: enough to keep polars busy, little enough to bound the memory."""
+
+WORKERS = 2
+"""Blocks in the works at once."""
 
 Numbers = NDArray[Any]
 """uint8 if all values are such, else float32."""
@@ -121,11 +126,13 @@ class _Block:
     """Some whole lines of a file, and what it takes to say where one of them stands.
 
     header: the fields of the file's first line, if that is a header.
+    width: how many values each line must hold, which is as many as the first holds.
     offset: bytes of the unpacked file before this block.
     """
 
     path: Path
     header: list[bytes]
+    width: int
     offset: int
     text: bytes
 
@@ -192,64 +199,75 @@ def _tables(path: Path, expected: dict[int, str], on_progress: Progress) -> Iter
 
     expected: what a line may hold, by the number of its values.
     """
-    import polars  # half a second, which only CSV should cost
-
     size = path.stat().st_size
-    dtypes: list[type[polars.DataType]] = [polars.UInt8, polars.Float32]
-    width = 0
-    for block in _blocks(path):
-        if not width:
-            width = len(block.header or _fields(block.text.lstrip().split(b"\n", 1)[0]))
-            if width not in expected:
-                wanted = " or ".join(f"{count} ({what})" for count, what in expected.items())
-                raise DataError(f"{path}: its lines hold {width} values; expected {wanted}.")
-        values = None
-        for dtype in dtypes:
-            schema = {str(column): dtype for column in range(width)}
-            try:
-                frame = polars.read_csv(block.text, has_header=False, schema=schema)
-            except polars.exceptions.PolarsError:
-                continue
-            if not any(column.null_count() for column in frame):  # which stand for missing values
-                values = frame.to_numpy(order="c")
-                dtypes = dtypes[dtypes.index(dtype) :]
-                break
-        if values is None:
-            values = _parse_slowly(block, width)
-        yield block, values
+    waiting: deque[tuple[_Block, Future[Numbers]]] = deque()
+
+    def next_in_order() -> tuple[_Block, Numbers]:
+        block, values = waiting.popleft()
         done = block.offset + len(block.text)
         on_progress(done, size if size >= done else None)  # a packed file holds more than its size
+        return block, values.result()
+
+    # Threads, since polars leaves one core idle while it collects what the others parsed.
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for block in _blocks(path, expected):
+            waiting.append((block, pool.submit(_parse, block)))
+            if len(waiting) > WORKERS:
+                yield next_in_order()
+        while waiting:
+            yield next_in_order()
 
 
-def _blocks(path: Path) -> Iterator[_Block]:
+def _blocks(path: Path, expected: dict[int, str]) -> Iterator[_Block]:
     with open_unpacked(path) as file:
         start = file.readline().removeprefix(b"\xef\xbb\xbf")  # which Excel writes before UTF-8
         fields = _fields(start)
         header = fields if start.strip() and _is_header(fields) else []
         offset = len(start) if header else 0
         text = (b"" if header else start) + file.read(BLOCK)
+        if not text:
+            raise DataError(f"{path} holds no data.")
+        width = len(header or _fields(text.lstrip().split(b"\n", 1)[0]))
+        if width not in expected:
+            wanted = " or ".join(f"{count} ({what})" for count, what in expected.items())
+            raise DataError(f"{path}: its lines hold {width} values; expected {wanted}.")
         while text:
             text += file.readline()
-            yield _Block(path, header, offset, text)
+            yield _Block(path, header, width, offset, text)
             offset += len(text)
             text = file.read(BLOCK)
-    if offset == (len(start) if header else 0):
-        raise DataError(f"{path} holds no data.")
 
 
-def _parse_slowly(block: _Block, width: int) -> NDArray[np.float32]:
+def _parse(block: _Block) -> Numbers:
+    """(n, width), as integers if possible, since these are read twice as fast."""
+    import polars  # half a second, which only CSV should cost
+
+    for dtype in (polars.UInt8, polars.Float32):
+        schema = {str(column): dtype for column in range(block.width)}
+        try:
+            frame = polars.read_csv(block.text, has_header=False, schema=schema)
+        except polars.exceptions.PolarsError:
+            continue
+        if not any(column.null_count() for column in frame):  # which stand for missing values
+            return frame.to_numpy(order="c")
+    return _parse_slowly(block)
+
+
+def _parse_slowly(block: _Block) -> NDArray[np.float32]:
     """What polars refused, line by line: either it can be read after all, or the error says where not."""
     rows: list[list[float]] = []
     for number, line in block.lines():
         fields = _fields(line)
-        if len(fields) != width:
-            raise DataError(f"{block.path}: line {number} has {len(fields)} values, the first has {width}.")
+        if len(fields) != block.width:
+            raise DataError(
+                f"{block.path}: line {number} has {len(fields)} values, the first has {block.width}."
+            )
         for column, field in enumerate(fields, 1):
             if not _is_number(field):
                 shown = field.decode(errors="replace")
                 raise DataError(f"{block.path}: line {number}, column {column}: '{shown}' is not a number.")
         rows.append([float(field) for field in fields])
-    return np.array(rows, np.float32).reshape(-1, width)
+    return np.array(rows, np.float32).reshape(-1, block.width)
 
 
 def _fields(line: bytes) -> list[bytes]:
