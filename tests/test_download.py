@@ -96,6 +96,7 @@ def test_a_server_that_cannot_resume_sends_the_whole_file(folder: Path, good: Mi
     good.cut_after, good.cuts, good.ignores_range = 70_000, 1, True
     fetch(folder, good)
     assert_complete(folder)
+    assert [name for name, _ in good.requests] == ["images.gz", "images.gz", "labels.gz"]
 
 
 def test_a_part_from_a_mirror_that_packs_differently_is_thrown_away(folder: Path, good: Mirror) -> None:

@@ -41,7 +41,6 @@ def put_in_mnist_folder() -> None:
 
 
 def put_inside_mnist_folder() -> None:
-    put(Path("MNIST/runs/idx"))
     put(Path("MNIST/mnist.npz"), "npz")
 
 
@@ -71,6 +70,12 @@ def test_mnist_is_found_where_digitcli_data_says(
     put(cache_folder(), dataset=some_data(3, 3))
     monkeypatch.setenv("DIGITCLI_DATA", str(path))
     assert_same(load("mnist"), DATA)
+
+
+def test_runs_and_the_readme_are_never_taken_for_data() -> None:
+    put(Path("MNIST/runs"))
+    Path("MNIST/README.md").write_text("1,2")
+    assert places()[0].state == "holds no data set"
 
 
 def test_the_mnist_folder_comes_before_the_cache(genuine: None) -> None:
