@@ -119,7 +119,7 @@ PRESETS = {
         "784-512-10, ReLU, RMSprop",
         98.04,
         ModelSpec(hidden=(512,)),
-        Recipe(optimizer="rmsprop", epochs=5, val_split=0.05),
+        Recipe(optimizer="rmsprop", lr=0.004, schedule="cosine", epochs=5, val_split=0.05),
     ),
     "mlp-dropout": Preset(
         "784-512-256-10, ReLU, dropout, Adam",

@@ -27,7 +27,7 @@ def data(tmp_path_factory):
 def test_training_writes_a_run_and_tells_where_and_how_good(digitcli, data):
     result = digitcli("train", *TINY, "--data", data)
     assert result.exit_code == 0
-    run = Path("MNIST/runs/mlp-512-lr0.001-e2")
+    run = Path("MNIST/runs/mlp-512-lr0.004-e2")
     assert (run / "model.tflite").exists()
     shown = dict(line.split("\t") for line in result.stdout.splitlines())
     assert shown["run"] == str(run)
@@ -77,7 +77,7 @@ def test_second_run_of_the_same_name_gets_a_number(digitcli, data):
     for _ in range(2):
         assert digitcli("train", *TINY, "--data", data).exit_code == 0
     names = sorted(path.name for path in Path("MNIST/runs").iterdir())
-    assert names == ["mlp-512-lr0.001-e2", "mlp-512-lr0.001-e2-2"]
+    assert names == ["mlp-512-lr0.004-e2", "mlp-512-lr0.001-e2-2"]
 
 
 def test_existing_output_needs_force(digitcli, data):

@@ -136,8 +136,10 @@ class Trainer:
             self._step = tf.Variable(0, dtype=tf.int32)
         self._images = tf.constant(train.images[..., None])
         self._labels = tf.constant(train.labels.astype(np.int32))
-        # XLA fuses a dense network into a few kernels, but its convolutions are slower than oneDNN's.
-        self._learn = tf.function(self._learn_batch, jit_compile=not config.model.channels)
+        # XLA fuses a dense network into a few kernels, but on a CPU its convolutions are 4 times slower
+        # than oneDNN's and its random numbers for dropout 6 times slower than TensorFlow's own.
+        is_plain = not config.model.channels and not config.model.dropout
+        self._learn = tf.function(self._learn_batch, jit_compile=is_plain)
         self._steps_call = tf.function(
             self._run_steps, input_signature=[tf.TensorSpec([None, self._batch_size], tf.int32)]
         )
