@@ -125,7 +125,7 @@ PRESETS = {
         "784-512-256-10, ReLU, dropout, Adam",
         98.3,
         ModelSpec(hidden=(512, 256), dropout=0.3),
-        Recipe(schedule="cosine", epochs=20, val_split=0.05),
+        Recipe(lr=0.002, schedule="cosine", epochs=20, val_split=0.05),
     ),
 }  # fmt: skip
 
