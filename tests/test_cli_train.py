@@ -122,6 +122,16 @@ def test_absent_data_is_named(digitcli):
     assert "There is no data set 'no-such-folder': no such file or folder." in result.stderr
 
 
+def test_synthetic_digits_in_place_of_mnist_are_said_loudly_and_recorded(digitcli, monkeypatch):
+    monkeypatch.setenv("DIGITCLI_MIRROR", "http://127.0.0.1:9/")  # nobody listens there
+    tiny = DataSet(synthetic.generate(60, seed=1), None, "synthetic digits")
+    monkeypatch.setattr(synthetic, "dataset", lambda: tiny)
+    result = digitcli("train", *TINY, "--data", "auto", "--output", "run", "--quiet")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Warning: MNIST cannot be had here, so SYNTHETIC digits")
+    assert "NOT MNIST" in json.loads(Path("run/run.json").read_text())["data"]["origin"]
+
+
 def test_data_with_only_a_test_part_is_refused(digitcli):
     npz_file = Path("t10k.npz")
     npz.write(DataSet(None, synthetic.generate(20, seed=2), "digits"), npz_file)

@@ -133,6 +133,7 @@ def test_auto_falls_back_to_synthetic_and_says_so(monkeypatch: pytest.MonkeyPatc
     found = load("auto")
     assert_same(found, DATA)
     assert "NOT MNIST" in found.origin
+    assert "SYNTHETIC" in found.warning
     put(Path("MNIST"), dataset=some_data(3, 3))
     assert_same(load("auto"), some_data(3, 3))
 

@@ -43,7 +43,6 @@ def evaluate(
       digitcli evaluate model.h5 --json | jq .accuracy
     """
     from digitcli import classifiers, evaluation, runs
-    from digitcli.data.load import load
     from digitcli.errors import UsageError
 
     if source and model:
@@ -52,8 +51,7 @@ def evaluate(
     found = runs.find_model(source or model)
     classifier = classifiers.load(found.path)
     out.note(f"Model: {found.description}, through {classifier.runtime}.")
-    with out.progress("Reading data", unit="B") as progress:
-        dataset = load(data, progress)
+    dataset = options.read_data(data, out)
     digits = _part_to_score(dataset, out)
     _compare_with_training_data(found, dataset, digits, out)
     with out.progress("Scoring") as progress:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from digitcli.errors import UsageError
 from digitcli.output import Output
+
+if TYPE_CHECKING:
+    from digitcli.data.digits import DataSet
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes and no progress.")]
@@ -30,6 +33,17 @@ Model = Annotated[
 def output(command: str, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> Output:
     """The sink for one command. `debug` is read by cli, which also shows errors from before this point."""
     return Output(command, as_json=as_json, quiet=quiet, verbose=verbose or debug)
+
+
+def read_data(source: str, out: Output) -> DataSet:
+    """The data set that --data names, read with progress shown; another than asked for is said loudly."""
+    from digitcli.data.load import load
+
+    with out.progress("Reading data", unit="B") as progress:
+        dataset = load(source, progress)
+    if dataset.warning:
+        out.warn(dataset.warning)
+    return dataset
 
 
 def integers(option: str, text: str | None) -> tuple[int, ...] | None:

@@ -116,10 +116,7 @@ def train(
     if output is not None and not force:
         require_free(output)
 
-    from digitcli.data.load import load
-
-    with out.progress("Reading data", unit="B") as progress:
-        dataset = load(data, progress)
+    dataset = options.read_data(data, out)
     out.note(f"Data: {dataset.origin}")
     out.note(f"Training {config.preset}: {models.parameter_count(config.model):,} parameters, "
              f"{config.recipe.epochs} epochs, seed {config.seed}")  # fmt: skip

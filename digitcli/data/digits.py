@@ -62,9 +62,11 @@ class DataSet:
     """The parts of a data source. A source with one part that does not say which has it as `train`.
 
     origin: how it was found, to be shown to the user ("MNIST in data/mnist (verified)").
+    warning: what the user must know about it, if it is not what was asked for.
     At least one of the parts is there.
     """
 
     train: Digits | None
     test: Digits | None
     origin: str
+    warning: str | None = None

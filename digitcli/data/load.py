@@ -73,7 +73,12 @@ def load(source: str, on_progress: Progress = lambda done, total: None) -> DataS
             return _load_mnist(on_progress)
         except MnistAbsentError:
             dataset = _synthetic()
-            return replace(dataset, origin=f"{dataset.origin}, NOT MNIST, which cannot be had here")
+            return replace(
+                dataset,
+                origin=f"{dataset.origin}, NOT MNIST, which cannot be had here",
+                warning="MNIST cannot be had here, so SYNTHETIC digits are used instead. "
+                "To see why: digitcli data status",
+            )
     path = Path(source).expanduser()
     if not path.exists():
         raise DataError(
