@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from digitcli import models
 from digitcli.data import synthetic
 from digitcli.data.digits import DataSet
 from digitcli.errors import DataError, UsageError
@@ -25,7 +26,7 @@ def digits():
 
 def small(preset="mlp-512", *, seed=0, patience=None, **recipe):
     recipe = {"epochs": 2, "batch_size": 50, "val_split": 0.2, **recipe}
-    model = {"channels": (4, 8)} if preset in ("cnn", "best") else {"hidden": (32,)}
+    model = {"channels": (4, 8)} if models.preset(preset).model.channels else {"hidden": (32,)}
     return configure(preset, seed=seed, patience=patience, model=model, recipe=recipe)
 
 
@@ -62,7 +63,7 @@ def test_settings_that_make_no_sense_are_refused(values):
         configure("cnn", **values)
 
 
-@pytest.mark.parametrize("preset", ["cnn", "best", "mlp-512-64", "mlp-512", "mlp-dropout"])
+@pytest.mark.parametrize("preset", models.PRESETS)
 def test_every_preset_learns(digits, preset):
     fitted = fit(small(preset, epochs=5, lr=0.005), digits)
     assert fitted.history[-1].loss < fitted.history[0].loss

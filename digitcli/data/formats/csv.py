@@ -163,10 +163,11 @@ class _Scale:
             row, column = np.argwhere(~((values >= 0) & (values <= highest)))[0]
             raise block.error(row, f"pixel value {values[row, column]:g} is not between 0 and {highest}")
         if values.dtype != np.uint8:
-            values = np.rint(values * np.float32(255 / highest))
+            values = values * np.float32(255 / highest)
+            values += np.float32(0.5)
         elif highest == 1:
             values = values * np.uint8(255)
-        return values.astype(np.uint8)
+        return values.astype(np.uint8, order="C")
 
 
 def _labels(block: _Block, values: Numbers) -> NDArray[np.uint8]:
@@ -242,14 +243,14 @@ def _parse(block: _Block) -> Numbers:
     """(n, width), as integers if possible, since these are read twice as fast."""
     import polars  # half a second, which only CSV should cost
 
-    for dtype in (polars.UInt8, polars.Float32):
+    for dtype in (polars.Float32,) if b"." in block.text else (polars.UInt8, polars.Float32):
         schema = {str(column): dtype for column in range(block.width)}
         try:
             frame = polars.read_csv(block.text, has_header=False, schema=schema)
         except polars.exceptions.PolarsError:
             continue
         if not any(column.null_count() for column in frame):  # which stand for missing values
-            return frame.to_numpy(order="c")
+            return frame.to_numpy(order="fortran")  # as polars has it; turned when it has become uint8
     return _parse_slowly(block)
 
 
