@@ -17,6 +17,15 @@ def require_free(target: Path) -> None:
         raise OutputError(f"{target} exists already. Choose another name, or overwrite it with --force.")
 
 
+def require_replaceable(target: Path, marker: str) -> None:
+    """Raises OutputError if `target` is a folder with things in it, but not `marker`.
+
+    So that --force with the wrong folder does not delete what is no output of ours.
+    """
+    if target.is_dir() and any(target.iterdir()) and not (target / marker).exists():
+        raise OutputError(f"{target} is a folder that holds other things, so it is not replaced.")
+
+
 @contextmanager
 def atomic_path(target: Path, *, force: bool = True) -> Iterator[Path]:
     """Yields a temporary path beside `target` to write a file or folder to; renames it when all went well.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from digitcli.errors import ModelError
-from digitcli.files import atomic_path
+from digitcli.files import atomic_path, require_replaceable
 
 RUNS = Path("MNIST/runs")
 KERAS_MODEL = "model.keras"
@@ -54,8 +54,10 @@ def free_directory(name: str) -> Path:
 def writing(directory: Path, *, force: bool = False) -> Iterator[Path]:
     """Yields a temporary folder that becomes `directory` when the body is done.
 
-    Raises OutputError if it is there already and `force` is false, or if it cannot be written.
+    Raises OutputError if it is there already and `force` is false, if it is there and no run, or if it
+    cannot be written.
     """
+    require_replaceable(directory, RECORD)
     with atomic_path(directory, force=force) as temporary:
         temporary.mkdir()
         yield temporary

@@ -81,6 +81,15 @@ def test_what_exists_needs_force(digitcli: Cli, keras_file: Path) -> None:
     assert Path("model.keras").read_bytes()[:2] == b"PK"
 
 
+def test_force_does_not_replace_a_folder_of_other_things(digitcli: Cli, keras_file: Path) -> None:
+    Path("documents").mkdir()
+    Path("documents/thesis.txt").touch()
+    refused = digitcli("export", keras_file, "--format", "tflite", "-o", "documents", "--force")
+    assert refused.exit_code == 1
+    assert "documents is a folder that holds other things" in refused.stderr
+    assert Path("documents/thesis.txt").exists()
+
+
 def test_an_unknown_format_is_wrong_usage(digitcli: Cli, keras_file: Path) -> None:
     result = digitcli("export", keras_file, "--format", "tflight")
     assert (result.exit_code, result.stdout) == (2, "")

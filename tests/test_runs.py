@@ -71,6 +71,13 @@ def test_existing_run_is_not_overwritten_without_force():
         make_run("a")
 
 
+def test_forced_run_does_not_replace_a_folder_that_is_no_run(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(OutputError, match="holds other things"), runs.writing(tmp_path, force=True):
+        pytest.fail("the body must not run")
+    assert (tmp_path / "thesis.txt").exists()
+
+
 def test_litert_file_of_a_run_is_preferred_and_the_other_can_be_asked_for():
     run = make_run("a")
     assert runs.find_model(run).path == run / "model.tflite"

@@ -73,9 +73,10 @@ def export(
     """
     from digitcli import classifiers
     from digitcli.exporting import parity
-    from digitcli.files import atomic_path
+    from digitcli.files import atomic_path, require_replaceable
 
     writer = _module(format)
+    require_replaceable(target, "saved_model.pb")
     with atomic_path(target, force=force) as temporary:
         on_progress(0, STEPS)
         original = classifiers.load(model)
