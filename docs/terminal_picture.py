@@ -9,11 +9,12 @@ import io
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
+
+from digitcli.data.load import places
 
 DOCS = Path(__file__).parent
 COMMANDS = ("digitcli train", "digitcli predict examples", "digitcli evaluate")
@@ -21,7 +22,16 @@ WIDTH = 100
 EPOCHS_SHOWN = 3
 
 
-def run(command: str, folder: str) -> str:
+def prepare(folder: Path) -> None:
+    """The examples and MNIST where a user would have them, so that no path of this machine is shown."""
+    mnist = next(place.found for place in places() if place.found)
+    (folder / "MNIST").mkdir(parents=True, exist_ok=True)
+    (folder / "examples").symlink_to(DOCS.parent.resolve() / "examples")
+    for file in mnist.iterdir():
+        (folder / "MNIST" / file.name).symlink_to(file.resolve())
+
+
+def run(command: str, folder: Path) -> str:
     """What a terminal shows of a command, progress bars left out."""
     # Rich draws tables and colours as on a terminal, but nothing that moves.
     terminal = {"FORCE_COLOR": "1", "TTY_INTERACTIVE": "0", "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
@@ -47,13 +57,13 @@ def shorten(lines: list[str]) -> list[str]:
 def main() -> None:
     """Runs the commands and draws."""
     console = Console(record=True, width=WIDTH, file=io.StringIO())
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "examples").symlink_to(DOCS.parent / "examples")
-        for command in COMMANDS:
-            console.print(f"[bold green]$[/] [bold]{command}[/]", highlight=False)
-            for line in shorten(run(command, folder).splitlines()):
-                console.print(Text.from_ansi(line), soft_wrap=True)
-            console.print()
+    folder = Path(sys.argv[1])
+    prepare(folder)
+    for command in COMMANDS:
+        console.print(f"[bold green]$[/] [bold]{command}[/]", highlight=False)
+        for line in shorten(run(command, folder).splitlines()):
+            console.print(Text.from_ansi(line), soft_wrap=True)
+        console.print()
     console.save_svg(str(DOCS / "terminal.svg"), title="digitcli")
 
 

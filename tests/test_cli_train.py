@@ -77,7 +77,7 @@ def test_second_run_of_the_same_name_gets_a_number(digitcli, data):
     for _ in range(2):
         assert digitcli("train", *TINY, "--data", data).exit_code == 0
     names = sorted(path.name for path in Path("MNIST/runs").iterdir())
-    assert names == ["mlp-512-lr0.004-e2", "mlp-512-lr0.001-e2-2"]
+    assert names == ["mlp-512-lr0.004-e2", "mlp-512-lr0.004-e2-2"]
 
 
 def test_existing_output_needs_force(digitcli, data):

@@ -169,11 +169,12 @@ def test_what_exists_stays_unless_forced(models: Models, tmp_path: Path) -> None
     assert target.read_bytes() == models["tflite"].read_bytes()
 
 
-class TestABrokenConverter:
-    @pytest.fixture(scope="class")
-    def other(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        return tiny_models.write_tflite(tmp_path_factory.mktemp("other") / "m.tflite", scale=1.01)
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_models.write_tflite(tmp_path_factory.mktemp("other") / "m.tflite", scale=1.01)
 
+
+class TestABrokenConverter:
     @pytest.fixture(params=["other weights", "rubbish", "crash"])
     def broken(self, request: pytest.FixtureRequest, other: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def write(network: Any, path: Path) -> None:
