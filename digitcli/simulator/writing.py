@@ -1,0 +1,107 @@
+"""What is written: digits in lines, letters and scribbles, as strokes measured in heights of a digit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitcli.data.strokes import SPACING, fit_box, handwrite, strokes
+from digitcli.data.styles import Style
+from digitcli.simulator.letters import LETTERS
+
+Strokes = list[NDArray[np.float32]]
+"""One glyph: a polyline (points, 2) of x, y per stroke, y pointing down."""
+
+_SEGMENTS = {  # of a display, between the corners of two squares on top of each other
+    "a": ((0, 0), (1, 0)),
+    "b": ((1, 0), (1, 1)),
+    "c": ((1, 1), (1, 2)),
+    "d": ((1, 2), (0, 2)),
+    "e": ((0, 2), (0, 1)),
+    "f": ((0, 1), (0, 0)),
+    "g": ((0, 1), (1, 1)),
+}
+_LIT = ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "gfabcd")
+
+
+def handwritten(digit: int, rng: np.random.Generator) -> Strokes:
+    """A digit in anyone's hand, its longest side 1."""
+    return strokes(digit, rng)
+
+
+def segments(digit: int, rng: np.random.Generator) -> Strokes:
+    """A digit as displays with seven segments show it, of height 1, slanted a little or not."""
+    width, slant, gap = rng.uniform(0.42, 0.62), rng.choice([0, rng.uniform(0, 0.2)]), rng.uniform(0, 0.05)
+    lines = []
+    for name in _LIT[digit]:
+        line = np.array(_SEGMENTS[name], float) * (width, 0.5)
+        line += (line[::-1] - line) * gap
+        line[:, 0] += slant * (1 - line[:, 1])
+        lines.append(np.linspace(line[0], line[1], 12).astype(np.float32))
+    return lines
+
+
+def letter(rng: np.random.Generator) -> Strokes:
+    """A Latin letter that resembles no digit, its longest side 1."""
+    return _written(LETTERS[rng.integers(len(LETTERS))], rng)
+
+
+def scribble(rng: np.random.Generator) -> Strokes:
+    """Something that is no sign at all: a zigzag, a tangle or hatching, its longest side 1."""
+    count = int(rng.integers(9, 20))
+    shape = rng.integers(3)
+    if shape == 0:
+        points = np.stack([np.arange(count) * 10, np.arange(count) % 2 * 60], axis=1) + rng.normal(
+            0, 6, (count, 2)
+        )
+    elif shape == 1:
+        points = rng.uniform(0, 100, (count, 2))
+    else:
+        points = np.stack([np.arange(count) % 2 * 90, np.arange(count) * 8], axis=1) + rng.normal(
+            0, 5, (count, 2)
+        )
+    path = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
+    return _written(Style("scribble", 1, (path,)), rng)
+
+
+def widest_pen(glyph: Strokes) -> float:
+    """The widest pen that leaves the loops of a glyph open, in its own units.
+
+    What its strokes are longer than the diagonal of its box fills that box.
+    """
+    points = np.concatenate(glyph)
+    length = sum(float(np.linalg.norm(np.diff(stroke, axis=0), axis=1).sum()) for stroke in glyph)
+    side = np.maximum(np.ptp(points, axis=0), 0.2)
+    filling = max(length - float(np.hypot(*side)), 0.05)
+    return max(0.5 * float(side.prod()) / filling, 0.04)
+
+
+def arrange(lines: list[list[Strokes]], pen: float, rng: np.random.Generator) -> list[Strokes]:
+    """Puts glyphs side by side and lines below each other as one hand does.
+
+    pen: its width in heights of a digit, which neighbours keep free between them, except for the few pairs
+    of a hand in a hurry that touch.
+    Returns the glyphs, moved, in reading order; the ink starts at about 0, 0.
+    """
+    spacing, touching = rng.uniform(0.12, 0.5), rng.choice([0, 0, rng.uniform(0, 0.4)])
+    slope, lead = rng.normal(0, 0.02), rng.uniform(1.6, 2.4)
+    placed = []
+    for row, glyphs in enumerate(lines):
+        x = rng.uniform(0, 0.5) if len(lines) > 1 else 0.0
+        for glyph in glyphs:
+            scale = np.clip(rng.normal(1, 0.06), 0.85, 1.15)
+            points = np.concatenate(glyph) * scale
+            low, high = points.min(axis=0), points.max(axis=0)
+            base = row * lead + 1 + slope * x + rng.normal(0, 0.03)
+            shift = np.array([x - low[0], base - high[1]])
+            placed.append([(stroke * scale + shift).astype(np.float32) for stroke in glyph])
+            close = rng.uniform() < touching
+            gap = rng.uniform(0, pen) if close else pen + max(spacing * np.exp(rng.normal(0, 0.25)), 0.08)
+            x += high[0] - low[0] + gap
+    return placed
+
+
+def _written(style: Style, rng: np.random.Generator) -> Strokes:
+    path = fit_box(handwrite(style, 1, rng))[0]
+    jumps = np.flatnonzero(np.linalg.norm(np.diff(path, axis=0), axis=1) > 5 * SPACING)
+    return np.split(path, jumps + 1)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, Picture, not_digits, picture
+from digitcli.simulator.kinds import HELD_OUT_PARTS
+from digitcli.simulator.papers import PAPERS
+from digitcli.simulator.pens import PENS
+
+SMALL = [name for name in KINDS if "huge" not in name]
+"""Kinds that are drawn in a moment."""
+
+PLAIN = ["paint pencil 1 px", "paint brush", "soft brush", "28x28 dark on light", "tiny", "low contrast"]
+"""Kinds on white paper, where whatever is not white is ink."""
+
+
+def draw(kind: str, text: str = "7", seed: int = 0) -> Picture:
+    return picture(kind, text, np.random.default_rng(seed))
+
+
+def pixels(drawn: Picture) -> NDArray[np.uint8]:
+    return np.asarray(drawn.image)
+
+
+@pytest.mark.parametrize("kind", SMALL)
+def test_every_kind_draws_its_digit_inside_the_picture(kind: str) -> None:
+    drawn = draw(kind, "4", seed=1)
+    width, height = drawn.image.size
+    assert drawn.image.mode in ("RGB", "RGBA")
+    assert drawn.text == "4"
+    assert len(drawn.boxes) == 1
+    x, y, w, h = drawn.boxes[0]
+    assert 0 <= x < x + w <= width
+    assert 0 <= y < y + h <= height
+    assert np.ptp(pixels(drawn)[y : y + h, x : x + w].astype(int), axis=(0, 1)).max() > 20
+
+
+def test_a_huge_picture_is_huge() -> None:
+    assert max(draw("huge").image.size) > 1500
+
+
+@pytest.mark.parametrize("kind", ["paint brush", "lined paper", "photo of a screen", "dry pen, scanned"])
+def test_the_same_seed_gives_the_same_picture_and_another_seed_another(kind: str) -> None:
+    first, again, other = draw(kind), draw(kind), draw(kind, seed=1)
+    assert np.array_equal(pixels(first), pixels(again))
+    assert first.boxes == again.boxes
+    assert not np.array_equal(pixels(first), pixels(other))
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.parametrize("text", ["8", "2024", "31\n475"])
+def test_boxes_hold_all_the_ink(kind: str, text: str) -> None:
+    drawn = draw(kind, text, seed=2)
+    ink = (pixels(drawn) < 240).any(axis=2)
+    for x, y, w, h in drawn.boxes:
+        assert ink[y : y + h, x : x + w].any()
+        ink[max(y - 1, 0) : y + h + 1, max(x - 1, 0) : x + w + 1] = False
+    assert not ink.any()
+
+
+def test_boxes_follow_the_writing_through_a_camera() -> None:
+    drawn = draw("steep angle", "1", seed=3)
+    grey = pixels(drawn).min(axis=2).astype(int)
+    x, y, w, h = drawn.boxes[0]
+    outside = np.delete(np.delete(grey, slice(y, y + h), axis=0), slice(x, x + w), axis=1)
+    assert np.percentile(grey[y : y + h, x : x + w], 2) < outside.min()
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    kind=st.sampled_from(["soft brush", "tiny", "fax", "form box", "28x28 light on dark"]),
+    lines=st.lists(st.text("0123456789", min_size=1, max_size=6), min_size=1, max_size=3),
+    seed=st.integers(0, 2**32),
+)
+def test_numbers_have_a_box_for_each_digit_in_reading_order(kind: str, lines: list[str], seed: int) -> None:
+    drawn = draw(kind, "\n".join(lines), seed)
+    boxes = iter(drawn.boxes)
+    tops = []
+    for line in lines:
+        in_line = [next(boxes) for _ in line]
+        assert [x for x, *_ in in_line] == sorted(x for x, *_ in in_line)
+        tops.append(max(y for _, y, *_ in in_line))
+    assert not list(boxes)
+    assert tops == sorted(tops)
+
+
+@pytest.mark.parametrize("kind", ["28x28 dark on light", "28x28 light on dark"])
+def test_drawings_of_28x28_have_that_size(kind: str) -> None:
+    assert {draw(kind, str(digit), digit).image.size for digit in range(10)} == {(28, 28)}
+
+
+def test_a_pencil_of_one_pixel_is_either_ink_or_paper() -> None:
+    assert np.unique(pixels(draw("paint pencil 1 px"))).tolist() == [0, 255]
+
+
+def test_equally_bright_colours_vanish_in_grey() -> None:
+    drawn = draw("equally bright colours", "8", seed=4)
+    assert np.ptp(pixels(drawn).astype(int), axis=(0, 1)).max() > 100
+    assert np.ptp(np.asarray(drawn.image.convert("L")).astype(int)) < 20
+
+
+def test_transparent_pictures_hold_nothing_but_ink() -> None:
+    alpha = np.asarray(draw("transparent, dark ink").image.getchannel("A"))
+    assert 0 < (alpha > 0).mean() < 0.5
+
+
+@pytest.mark.parametrize("kind", NOT_DIGITS)
+def test_pictures_without_digits_have_no_text(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        drawn = not_digits(kind, rng)
+        assert drawn.text == ""
+        assert drawn.boxes == []
+        assert min(drawn.image.size) >= 4
+
+
+def test_held_out_kinds_are_those_with_a_held_out_part_and_no_other_kind_has_one() -> None:
+    assert KINDS.keys() > HELD_OUT
+    for name, kind in KINDS.items():
+        assert (name in HELD_OUT) == bool(HELD_OUT_PARTS & {kind.pen, kind.paper, *kind.steps})
+
+
+def test_a_pen_a_paper_a_lamp_and_a_camera_are_held_out() -> None:
+    modules = {part.__module__ for part in HELD_OUT_PARTS if not isinstance(part, str)}
+    assert HELD_OUT_PARTS & PENS.keys()
+    assert HELD_OUT_PARTS & PAPERS.keys()
+    assert modules == {"digitcli.simulator.lamps", "digitcli.simulator.cameras"}
+
+
+def test_every_pen_and_paper_is_in_use() -> None:
+    assert {kind.pen for kind in KINDS.values()} == PENS.keys()
+    assert {kind.paper for kind in KINDS.values()} == PAPERS.keys()
