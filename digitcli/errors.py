@@ -14,7 +14,6 @@ A message is one or two lines: what went wrong, in which file, what to do.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -55,6 +54,8 @@ class UsageError(DigitcliError):
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not in a list, with the nearest name or else the whole list."""
+    import difflib  # only errors should cost its import
+
     names = list(known)
     near = difflib.get_close_matches(name.lower(), names, n=1)
     hint = f"Did you mean {near[0]}?" if near else f"Choose one of: {', '.join(names)}."

@@ -33,6 +33,7 @@ def test_every_command_has_help_with_an_example_and_the_shared_options(digitcli,
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["predict", "--help"]])
 def test_help_and_version_import_nothing_heavy(arguments):
     heavy = {"tensorflow", "keras", "numpy", "polars", "PIL", "matplotlib", "ai_edge_litert"}
+    heavy |= {"rich.markdown", "rich.traceback", "pygments"}
     script = (
         "import sys\n"
         "from digitcli.cli import app\n"
