@@ -1,41 +1,43 @@
-"""Pictures to digits: paths in, results out, streamed and in order.
+"""Pictures to digits: sources in, results out, streamed and in order.
 
-Whatever the number of pictures, one batch of them is in memory at a time.
+Whatever the number of pictures, a few batches of them are in memory at a time. They are read in other
+processes once that is worth starting some; the classifier stays in this one.
 """
 
 from __future__ import annotations
 
-import glob
 import os
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from digitcli.errors import ImageError
 from digitcli.images.decode import open_picture
 from digitcli.images.preprocess import to_mnist
-
-PICTURE_SUFFIXES = frozenset(
-    {".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"}
-    | {".pbm", ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".sgi", ".tga", ".tif", ".tiff", ".webp"}
-)
-"""What is taken from a folder. A file that is named itself is read whatever it is called."""
+from digitcli.sources.source import Source
 
 BATCH_SIZE = 64
+"""Pictures that are read and classified together, at most."""
 
-STDIN = "-"
+BATCH_BYTES = 2**20
+"""Bytes of files that are read together, one picture at least: so that photos come one by one."""
 
-# How the picture formats begin that may come through a pipe; no path begins so.
-_PICTURE = re.compile(
-    rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|P[1-7]\s+[\d#]|\0", re.DOTALL
-)
-_HEAD = 16  # bytes, enough for all of them
+LONGEST_WAIT = 0.2
+"""Seconds after which a batch is not filled further, for pictures that are found or piped in slowly."""
+
+START_UP = 0.25
+"""Seconds that other processes take to start, about. What is read within them is read in this one."""
+
+MOST_PROCESSES = 8
+
+LEAST_SIDE = 480
+"""Pixels on a photo's longer side that are enough to find and read one digit."""
 
 
 class Classifier(Protocol):
@@ -46,23 +48,16 @@ class Classifier(Protocol):
 
 
 @dataclass(frozen=True)
-class Source:
-    """One picture to read: a name to show, and the file or the bytes that hold it."""
-
-    name: str
-    content: Path | bytes
-
-
-@dataclass(frozen=True)
 class Prediction:
     """What was read in one picture.
 
     path: the picture, as it was named.
     digit: 0-9, or None where there is none to tell.
     confidence: the probability of the likeliest digit, 0-1; None if nothing was classified.
-    top: the likeliest digits with their probabilities, likeliest first.
+    top: the digits with their probabilities, likeliest first; empty if nothing was classified.
     reason: why `digit` is None although the picture could be read.
     error: why the picture could not be read.
+    image: what the network saw, (28, 28) uint8, 0 paper to 255 ink; None if nothing was classified.
     """
 
     path: str
@@ -71,109 +66,123 @@ class Prediction:
     top: tuple[tuple[int, float], ...] = ()
     reason: str | None = None
     error: str | None = None
-
-
-def expand(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[Source]:
-    """The pictures that the words of a command line mean, in their order, found as they are asked for.
-
-    inputs: files; folders, of which all pictures are taken, subfolders included, sorted by name; patterns
-    that the shell left alone (`**` crosses folders); or `-`, for what comes through stdin: the bytes of one
-    picture, or one file, folder or pattern per line.
-    What does not exist comes out as it was written; reading it will fail with a clear error.
-    Raises ImageError at the end if there was no picture at all.
-    """
-    words = list(inputs)
-    none = True
-    for word in words:
-        for source in _read_stdin(stdin) if word == STDIN else _expand_path(word):
-            none = False
-            yield source
-    if none:
-        places = ", ".join("stdin" if word == STDIN else word for word in words)
-        raise ImageError(f"No pictures in {places}. Name a picture, or a folder that holds some.")
+    image: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
 
 
 def predict(
     sources: Iterable[Source],
     classifier: Classifier,
     *,
-    top_k: int = 1,
     min_confidence: float = 0.0,
-    batch_size: int = BATCH_SIZE,
-) -> Iterator[Prediction]:
+    start_up: float = START_UP,
+) -> Generator[Prediction, None, None]:
     """Reads one digit from each picture, and yields the results in the order of the pictures.
 
-    top_k: how many of the likeliest digits `Prediction.top` holds, 1-10.
     min_confidence: below it, 0-1, the digit is None.
-    batch_size: how many pictures are classified, and come out, together.
+    start_up: seconds of reading after which other processes take over.
     A picture that cannot be read gives a Prediction with its error; one without ink, a reason.
+    Raises ImageError if one of the other processes dies.
     """
-    pending = iter(sources)
-    while batch := list(islice(pending, batch_size)):
-        prepared = [_prepare(source) for source in batch]
+    for batch, prepared in _prepared(_batches(sources), start_up):
         images = [each for each in prepared if not isinstance(each, Prediction)]
         rows = iter(classifier.probabilities(np.stack(images)) if images else ())
         for source, each in zip(batch, prepared, strict=True):
             if isinstance(each, Prediction):
                 yield each
             else:
-                yield _decide(source.name, next(rows), top_k, min_confidence)
+                yield _decide(source.name, each, next(rows), min_confidence)
 
 
-def _expand_path(text: str) -> Iterator[Source]:
-    path = Path(text)
-    if path.is_dir():
-        yield from _pictures_in(text)
-    elif glob.has_magic(text) and not path.exists():
-        yield from _matches(text)
-    else:
-        yield Source(text, path)
-
-
-def _matches(pattern: str) -> Iterator[Source]:
-    matches = sorted(glob.glob(pattern, recursive=True))
-    if not matches:
-        yield Source(pattern, Path(pattern))
-    for match in matches:
-        if not os.path.isdir(match):
-            yield Source(match, Path(match))
-        elif "**" not in pattern:  # which finds a folder and also all that is in it
-            yield from _pictures_in(match)
-
-
-def _pictures_in(folder: str) -> Iterator[Source]:
-    for parent, folders, files in os.walk(folder):
-        folders.sort()
-        for file in sorted(files):
-            # macOS leaves ._NAME.png beside NAME.png on foreign disks.
-            if os.path.splitext(file)[1].lower() in PICTURE_SUFFIXES and not file.startswith("."):
-                path = os.path.join(parent, file)
-                yield Source(path, Path(path))
-
-
-def _read_stdin(stdin: BinaryIO) -> Iterator[Source]:
-    head = stdin.read(_HEAD)
-    if _PICTURE.match(head):
-        yield Source(STDIN, head + stdin.read())
-        return
-    for line in chain((head + stdin.readline()).splitlines(), stdin):
-        if path := os.fsdecode(line.rstrip(b"\r\n")):
-            yield from _expand_path(path)
+def prepare(batch: list[Source]) -> list[NDArray[np.uint8] | Prediction]:
+    """Each picture as the network wants it, (28, 28) uint8, or why there is nothing to classify."""
+    return [_prepare(source) for source in batch]
 
 
 def _prepare(source: Source) -> NDArray[np.uint8] | Prediction:
     try:
-        image = to_mnist(open_picture(source.content, source.name))
+        image = to_mnist(_open(source))
     except ImageError as error:
         return Prediction(source.name, error=str(error))
     return image if image.any() else Prediction(source.name, reason="no ink")
 
 
-def _decide(name: str, probabilities: NDArray[np.float32], top_k: int, min_confidence: float) -> Prediction:
-    order = np.argsort(-probabilities, kind="stable")[:top_k]
-    top = tuple((int(digit), float(probabilities[digit])) for digit in order)
+def _open(source: Source) -> Image.Image:
+    match source.content:
+        case ImageError() as error:
+            raise error
+        case np.ndarray() as pixels:
+            return Image.fromarray(pixels)
+        case content:
+            return open_picture(content, source.name, least_side=LEAST_SIDE)
+
+
+def _batches(sources: Iterable[Source]) -> Iterator[list[Source]]:
+    batch: list[Source] = []
+    size = 0
+    started = time.monotonic()
+    for source in sources:
+        if not batch:
+            started = time.monotonic()
+        batch.append(source)
+        size += _size(source)
+        waited = time.monotonic() - started
+        if len(batch) == BATCH_SIZE or size >= BATCH_BYTES or waited >= LONGEST_WAIT:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _size(source: Source) -> int:
+    match source.content:
+        case Path() as path:
+            try:
+                return path.stat().st_size
+            except (OSError, ValueError):
+                return 0
+        case bytes() as content:
+            return len(content)
+        case _:
+            return 0
+
+
+def _prepared(
+    batches: Iterator[list[Source]], start_up: float
+) -> Iterator[tuple[list[Source], list[NDArray[np.uint8] | Prediction]]]:
+    spent = 0.0
+    while spent < start_up:
+        batch = next(batches, None)
+        if batch is None:
+            return
+        started = time.perf_counter()
+        prepared = prepare(batch)
+        spent += time.perf_counter() - started
+        yield batch, prepared
+
+    from digitcli.parallel import WorkerDiedError, map_in_order
+
+    try:
+        yield from map_in_order(prepare, batches, min(_cores(), MOST_PROCESSES))
+    except WorkerDiedError as error:
+        first, last = error.item[0].name, error.item[-1].name
+        raise ImageError(
+            f"The process that read {first} to {last} was killed, perhaps for want of memory.\n"
+            f"The pictures before them are done."
+        ) from error
+
+
+def _cores() -> int:
+    # Those that this process may use, which in a container may be fewer than there are.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _decide(
+    name: str, image: NDArray[np.uint8], probabilities: NDArray[np.float32], min_confidence: float
+) -> Prediction:
+    by_digit: list[float] = probabilities.tolist()
+    top = tuple(sorted(enumerate(by_digit), key=lambda pair: -pair[1]))
     digit, confidence = top[0]
-    result = Prediction(name, digit, confidence, top)
     if confidence < min_confidence:
-        return replace(result, digit=None, reason=f"not sure enough ({digit} at {confidence:.2f})")
-    return result
+        reason = f"not sure enough ({digit} at {confidence:.2f})"
+        return Prediction(name, None, confidence, top, reason, image=image)
+    return Prediction(name, digit, confidence, top, image=image)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from digitcli import prediction
 from digitcli.errors import ImageError
-from digitcli.prediction import Prediction, Source, expand, predict
+from digitcli.prediction import BATCH_SIZE, Prediction, predict
+from digitcli.sources.source import Source
 
 
 class FakeClassifier:
@@ -35,81 +37,24 @@ def picture(path: Path | str, tall: bool = True) -> str:
     return str(path)
 
 
-def names(*inputs: str, stdin: bytes = b"") -> list[str]:
-    return [source.name for source in expand(inputs, io.BytesIO(stdin))]
+def die(batch: list[Source]) -> None:
+    os._exit(1)
 
 
-def results(*inputs: str, stdin: bytes = b"", **options: float) -> list[Prediction]:
-    return list(predict(expand(inputs, io.BytesIO(stdin)), FakeClassifier(), **options))
+def results(*paths: str, **options: float) -> list[Prediction]:
+    return list(predict(sources(*paths), FakeClassifier(), **options))
 
 
-def test_files_are_read_in_the_order_they_are_named() -> None:
-    paths = [picture("b.png"), picture("a.png", tall=False), picture("c.anything")]
-    assert [(each.path, each.digit) for each in results(*paths)] == [
-        ("b.png", 1),
-        ("a.png", 7),
-        ("c.anything", 1),
-    ]
-
-
-def test_a_folder_gives_its_pictures_sorted_and_its_subfolders_too() -> None:
-    subfolders = [f"in/{letter}/c.bmp" for letter in "tpsrq"]
-    for name in ["in/b.png", "in/a.JPG", *subfolders, "in/._b.png", "in/notes.txt", "in/model.h5"]:
-        picture(name)
-    assert names("in") == ["in/a.JPG", "in/b.png", *sorted(subfolders)]
-
-
-def test_patterns_that_the_shell_left_alone_are_expanded() -> None:
-    for name in ("in/b.png", "in/a.png", "in/c.bmp", "in/sub/d.png"):
-        picture(name)
-    assert names("in/*.png") == ["in/a.png", "in/b.png"]
-    assert names("in/**/*.png") == ["in/a.png", "in/b.png", "in/sub/d.png"]
-    assert names("in/s*") == ["in/sub/d.png"]
-    assert names("in/**") == ["in/a.png", "in/b.png", "in/c.bmp", "in/sub/d.png"]
-
-
-def test_a_file_whose_name_looks_like_a_pattern_is_that_file() -> None:
-    picture("img[1].png")
-    picture("img1.png")
-    assert names("img[1].png") == ["img[1].png"]
-
-
-def test_lines_of_stdin_are_paths() -> None:
-    picture("in/a.png")
-    picture("b c.png")
-    assert names("-", stdin=b"b c.png\r\n\nin\nlast-line-without-newline.png") == [
-        "b c.png",
-        "in/a.png",
-        "last-line-without-newline.png",
-    ]
-
-
-def test_short_lines_of_stdin_are_kept_apart() -> None:
-    assert names("-", stdin=b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\n") == list("abcdefghijk")
-
-
-@pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO"])
-def test_bytes_of_a_picture_on_stdin_are_one_picture(format: str) -> None:
-    picture("a.png")
-    data = io.BytesIO()
-    Image.open("a.png").convert("RGB").save(data, format)
-    assert [(each.path, each.digit) for each in results("-", stdin=data.getvalue())] == [("-", 1)]
-
-
-@pytest.mark.parametrize("stdin", [b"", b"\n\n"])
-def test_finding_no_picture_is_an_error(stdin: bytes) -> None:
-    Path("empty").mkdir()
-    with pytest.raises(ImageError, match="No pictures in empty, stdin"):
-        names("empty", "-", stdin=stdin)
+def sources(*paths: str) -> list[Source]:
+    return [Source(path, Path(path)) for path in paths]
 
 
 def test_what_cannot_be_read_has_its_error_and_the_rest_is_read() -> None:
     Path("bad.png").write_bytes(b"no picture")
-    good, bad, gone, unmatched = results(picture("a.png"), "bad.png", "gone.png", "*.gif")
+    good, bad, gone = results(picture("a.png"), "bad.png", "gone.png")
     assert good.digit == 1
     assert bad.error == "bad.png is not a picture, or in a format that Pillow does not read."
     assert gone.error == "gone.png: no such file."
-    assert unmatched.error == "*.gif: no such file."
     assert bad.digit is None
 
 
@@ -119,8 +64,8 @@ def test_a_blank_picture_has_a_reason_and_no_error() -> None:
 
 
 def test_the_likeliest_digits_come_first() -> None:
-    (result,) = results(picture("a.png"), top_k=3)
-    assert [digit for digit, _ in result.top] == [1, 4, 0]
+    (result,) = results(picture("a.png"))
+    assert [digit for digit, _ in result.top] == [1, 4, 0, 2, 3, 5, 6, 7, 8, 9]
     assert result.top[0] == (1, result.confidence) == (1, pytest.approx(0.6))
 
 
@@ -131,13 +76,42 @@ def test_below_the_least_confidence_there_is_no_digit() -> None:
     assert result.reason == "not sure enough (1 at 0.60)"
 
 
+def test_what_the_network_saw_is_kept() -> None:
+    (result,) = results(picture("a.png"))
+    assert result.image is not None
+    assert result.image.shape == (28, 28)
+
+
+def test_bytes_pixels_and_errors_are_sources_too() -> None:
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[4:24, 13:16] = 255
+    contents = [Path(picture("a.png")).read_bytes(), pixels, ImageError("x.zip is damaged.")]
+    read = list(predict([Source("x", content) for content in contents], FakeClassifier()))
+    assert [each.digit for each in read] == [1, 1, None]
+    assert read[2].error == "x.zip is damaged."
+
+
 def test_pictures_are_classified_in_batches_and_come_out_in_order() -> None:
-    order = [picture("tall.png"), "gone.png", picture("wide.png", tall=False)] * 7
+    order = [picture("tall.png"), "gone.png", picture("wide.png", tall=False)] * 25
     classifier = FakeClassifier()
-    read = list(predict(expand(order, io.BytesIO()), classifier, batch_size=6))
+    read = list(predict(sources(*order), classifier))
     assert [each.path for each in read] == order
-    assert [each.digit for each in read] == [1, None, 7] * 7
-    assert classifier.batches == [4, 4, 4, 2]
+    assert [each.digit for each in read] == [1, None, 7] * 25
+    assert classifier.batches == [43, 7]
+
+
+def test_large_files_are_not_read_together() -> None:
+    Path("large.png").write_bytes(Path(picture("a.png")).read_bytes() + bytes(2**20))
+    classifier = FakeClassifier()
+    assert [each.digit for each in predict(sources(*["large.png"] * 3), classifier)] == [1, 1, 1]
+    assert classifier.batches == [1, 1, 1]
+
+
+def test_pictures_that_are_slow_to_come_do_not_wait_for_a_full_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction, "LONGEST_WAIT", 0.0)
+    classifier = FakeClassifier()
+    assert len(list(predict(sources(*[picture("a.png")] * 3), classifier))) == 3
+    assert classifier.batches == [1, 1, 1]
 
 
 def test_no_more_than_a_batch_is_read_ahead() -> None:
@@ -150,7 +124,23 @@ def test_no_more_than_a_batch_is_read_ahead() -> None:
             yield Source("a.png", Path("a.png"))
 
     picture("a.png")
-    stream = predict(endless(), FakeClassifier(), batch_size=4)
-    for _ in range(6):
+    stream = predict(endless(), FakeClassifier(), start_up=60)
+    for _ in range(BATCH_SIZE + 1):
         assert next(stream).digit == 1
-    assert asked == 8
+    assert asked == 2 * BATCH_SIZE
+
+
+def test_other_processes_give_the_same_results_in_the_same_order() -> None:
+    order = [picture("tall.png"), "gone.png", picture("wide.png", tall=False)] * 30
+    assert results(*order, start_up=0) == results(*order, start_up=60)
+
+
+def test_few_pictures_start_no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digitcli.parallel.map_in_order", None)
+    assert len(results(picture("a.png"), "gone.png")) == 2
+
+
+def test_a_killed_process_is_an_error_that_names_its_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction, "prepare", die)
+    with pytest.raises(ImageError, match=r"that read a\.png to b\.png was killed"):
+        results(picture("a.png"), picture("b.png"), start_up=0)

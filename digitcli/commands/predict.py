@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import StrEnum
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from digitcli.commands import options
+from digitcli.commands.predict_results import Format
 
 if TYPE_CHECKING:
-    from digitcli.output import Output
     from digitcli.prediction import Prediction
-
-
-class Format(StrEnum):
-    """How results are written."""
-
-    PLAIN = "plain"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
 
 
 def predict(
@@ -34,7 +23,8 @@ def predict(
         list[str],
         typer.Argument(
             metavar="IMG|DIR|GLOB|-",
-            help="Pictures, folders, patterns, or - for stdin: paths, one per line, or one picture.",
+            help="Pictures; folders, archives (zip, tar) and arrays (.npy, .npz, IDX) of them; patterns; "
+            "or - for stdin: paths, one per line, or one picture.",
         ),
     ],
     model: options.Model = None,
@@ -44,12 +34,20 @@ def predict(
             "--format", "-f", help="Default: a table; when piped, tab-separated lines with a header."
         ),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write to this file; its suffix tells the format, too."),
+    ] = None,
     top_k: Annotated[
         int, typer.Option("--top-k", "-k", min=1, max=10, help="Show so many of the likeliest digits.")
     ] = 1,
     min_confidence: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Give no digit where the model is less sure than this.")
     ] = 0.0,
+    show: Annotated[
+        bool, typer.Option("--show", help="Draw on the terminal what the network saw, and how sure it is.")
+    ] = False,
+    force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -65,93 +63,78 @@ def predict(
     code is 1.
 
     plain is for the shell: tab-separated, without a header. json, the same as
-    --json, is one document. All but json and the table are written while
-    pictures are still being read.
+    --json, is one document. parquet needs --output and digitcli\\[parquet]. All
+    but json and the table are written while pictures are still being read.
 
     [bold]Examples[/bold]
 
-      digitcli predict img.png
+      digitcli predict img.png --show
 
-      digitcli predict scans/ --format csv > digits.csv
+      digitcli predict scans/ --output digits.csv
 
       digitcli predict '**/*.png' --top-k 3 --min-confidence 0.9
+
+      digitcli predict letters.zip mnist.npz --format jsonl
 
       find . -name '*.jpg' | digitcli predict - --json | jq .results
     """
     from digitcli import classifiers, prediction, runs
+    from digitcli.commands.predict_results import print_results, require_parquet, write_results
+    from digitcli.commands.reading_display import with_progress
+    from digitcli.files import atomic_path
+    from digitcli.sources.expand import expand
+
+    format = _format(format, output, as_json, show)
+    if format is Format.PARQUET:
+        require_parquet()
+    out = options.output("predict", format is Format.JSON, quiet, verbose, debug)
+    found = runs.find_model(model)
+    classifier = classifiers.load(found.path)
+    out.note(f"Model: {found.description}, through {classifier.runtime}.")
+    described = {"path": str(found.path), "runtime": classifier.runtime}
+
+    tally: Counter[bool] = Counter()
+    sources = expand(pictures, sys.stdin.buffer)
+    predictions = prediction.predict(sources, classifier, min_confidence=min_confidence)
+    results = _counted(predictions, tally)
+    # Results that come one by one on the terminal show the progress themselves.
+    one_by_one = show or format in (Format.PLAIN, Format.CSV, Format.JSONL)
+    if out.shows_progress and not (one_by_one and out.is_terminal and not output):
+        results = with_progress(results, pictures, out)
+    with closing(predictions), closing(results):
+        if output and format:
+            with atomic_path(output, force=force) as path:
+                write_results(results, path, format, top_k, described, out)
+            out.note(f"Wrote {output}: {tally.total()} pictures.")
+        else:
+            print_results(results, format, top_k, described, out, show=show)
+    if tally[True]:
+        out.warn(f"{tally[True]} of {tally.total()} pictures could not be read.")
+        raise typer.Exit(1)
+
+
+def _format(format: Format | None, output: Path | None, as_json: bool, show: bool) -> Format | None:
+    """The format that the options say together; None for a table. Raises UsageError if they contradict."""
     from digitcli.errors import UsageError
 
     if as_json and format not in (None, Format.JSON):
         raise UsageError(f"--json contradicts --format {format}. Leave one of them out.")
-    out = options.output("predict", as_json or format is Format.JSON, quiet, verbose, debug)
-    found = runs.find_model(model)
-    classifier = classifiers.load(found.path)
-    out.note(f"Model: {found.description}, through {classifier.runtime}.")
-
-    sources = prediction.expand(pictures, sys.stdin.buffer)
-    failures: Counter[bool] = Counter()
-    results = _count(
-        failures, prediction.predict(sources, classifier, top_k=top_k, min_confidence=min_confidence)
-    )
-    if out.as_json:
-        described = {"path": str(found.path), "runtime": classifier.runtime}
-        out.document({"model": described, "results": [_as_dict(result) for result in results]})
-    elif format is None and out.is_terminal:
-        out.table(_columns(top_k), [_cells(result, top_k) for result in results], right=("confidence",))
-    else:
-        _stream(results, format, top_k, out)
-    if failures[True]:
-        out.warn(f"{failures[True]} of {failures.total()} pictures could not be read.")
-        raise typer.Exit(1)
+    if as_json:
+        format = Format.JSON
+    if output and not format:
+        suffix = output.suffix.lower().removeprefix(".")
+        if suffix not in list(Format):
+            raise UsageError(f"The suffix of {output} is that of no format. Name one with --format.")
+        format = Format(suffix)
+    if format is Format.PARQUET and not output:
+        raise UsageError("--format parquet needs a file to write, --output FILE.")
+    if show and format:
+        raise UsageError(f"--show draws instead of writing {format}. Leave one of them out.")
+    return format
 
 
-def _count(failures: Counter[bool], results: Iterable[Prediction]) -> Iterator[Prediction]:
+def _counted(results: Iterable[Prediction], tally: Counter[bool]) -> Generator[Prediction, None, None]:
     # In passing, so that no result has to be kept.
     for result in results:
-        failures[result.error is not None] += 1
+        tally[result.error is not None] += 1
         yield result
-
-
-def _stream(results: Iterable[Prediction], format: Format | None, top_k: int, out: Output) -> None:
-    if format is Format.JSONL:
-        for result in results:
-            out.lines(json.dumps(_as_dict(result), ensure_ascii=False))
-            sys.stdout.flush()
-        return
-    join: Callable[[Sequence[str]], str] = _csv_line if format is Format.CSV else "\t".join
-    header = format is not Format.PLAIN
-    for result in results:
-        if header:
-            out.lines(join(_columns(top_k)))
-            header = False
-        out.lines(join(_cells(result, top_k)))
-        sys.stdout.flush()
-
-
-def _columns(top_k: int) -> list[str]:
-    return ["path", "digit", "confidence", *(["top"] if top_k > 1 else []), "note"]
-
-
-def _cells(result: Prediction, top_k: int) -> list[str]:
-    digit = "" if result.digit is None else str(result.digit)
-    confidence = "" if result.confidence is None else f"{result.confidence:.4f}"
-    top = " ".join(f"{each}:{probability:.4f}" for each, probability in result.top)
-    note = result.error or result.reason or ""
-    return [result.path, digit, confidence, *([top] if top_k > 1 else []), note]
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()
-
-
-def _as_dict(result: Prediction) -> dict[str, object]:
-    return {
-        "path": result.path,
-        "digit": result.digit,
-        "confidence": result.confidence,
-        "top": [{"digit": digit, "probability": probability} for digit, probability in result.top],
-        "reason": result.reason,
-        "error": result.error,
-    }

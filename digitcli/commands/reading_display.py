@@ -1,0 +1,66 @@
+"""What is seen while pictures are read: how many, how fast, and how long it will take."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from digitcli.output import Output
+
+if TYPE_CHECKING:
+    from digitcli.prediction import Prediction
+
+PATIENCE = 0.5
+"""Seconds after which a moving line is welcome."""
+
+
+def with_progress(
+    results: Iterable[Prediction], pictures: list[str], out: Output
+) -> Generator[Prediction, None, None]:
+    """The results, while a line on stderr moves with them; it vanishes at the end.
+
+    pictures: the words of the command line. What they mean is counted aside, so that nothing waits for it.
+    """
+    started = time.monotonic()
+    line: _Line | None = None
+    with ExitStack() as stack:
+        for done, result in enumerate(results, 1):
+            if line:
+                line.move(done)
+            elif time.monotonic() - started > PATIENCE:
+                line = _Line(out)
+                stack.enter_context(line.bar)
+                threading.Thread(target=line.count, args=[pictures], daemon=True).start()
+            yield result
+
+
+class _Line:
+    """bar: the moving line, a context manager."""
+
+    def __init__(self, out: Output) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.bar = Progress(
+            BarColumn(bar_width=None),
+            TextColumn("{task.completed:,}{task.fields[of]} pictures"),
+            TextColumn("{task.fields[rate]:,.0f}/s"),
+            TimeRemainingColumn(compact=True),
+            console=out.messages,
+            transient=True,
+            refresh_per_second=5,
+            redirect_stdout=False,  # or the results would go to stderr, too
+        )
+        self._task = self.bar.add_task("", total=None, of="", rate=0.0)
+
+    def move(self, done: int) -> None:
+        self.bar.update(self._task, completed=done, rate=self.bar.tasks[0].speed or 0.0)
+
+    def count(self, pictures: list[str]) -> None:
+        from digitcli.sources.expand import count
+
+        total = count(pictures)
+        if total is not None:
+            self.bar.update(self._task, total=total, of=f" of {total:,}")

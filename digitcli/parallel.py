@@ -1,0 +1,139 @@
+"""A function called in several processes at a time.
+
+The standard pools were not taken: one of threads gains nothing, since Python's lock is held for most of the
+time that a small picture takes; multiprocessing.Pool waits for ever for a process that was killed; and a
+ProcessPoolExecutor ends only with what is under way, and its processes may print tracebacks at Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# The other end runs `serve` with the same import path, and reads nothing from the current folder.
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from digitcli.parallel import serve; serve()"
+_IN_A_GROUP_OF_ITS_OWN: dict[str, Any] = (
+    {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    if sys.platform == "win32"
+    else {"process_group": 0}
+)
+
+
+class WorkerDiedError(Exception):
+    """A process ended before it had answered.
+
+    item: what it had been given.
+    """
+
+    def __init__(self, item: Any) -> None:
+        super().__init__(item)
+        self.item = item
+
+
+def map_in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], processes: int
+) -> Generator[tuple[Item, Result], None, None]:
+    """Each item with the function of it, in order, as they come.
+
+    function: of a module's top level, since it is looked up by its name in the other processes.
+    Two items for each process are taken ahead at most. Ends with WorkerDiedError if a process dies. When the
+    iterator is closed, or an exception passes, the processes are killed at once.
+    """
+    pending: deque[tuple[Item, Future[Result]]] = deque()
+    with _Workers(processes) as workers:
+        for item in items:
+            pending.append((item, workers.submit(function, item)))
+            while pending and (len(pending) >= 2 * processes or pending[0][1].done()):
+                done, future = pending.popleft()
+                yield done, future.result()
+        for done, future in pending:
+            yield done, future.result()
+
+
+def serve() -> None:
+    """The other end: answers calls that come through stdin until that is closed."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # if the other end is gone, so is this one, silently
+    calls, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a decoder may print must not get among the answers
+    while True:
+        try:
+            function, item = pickle.load(calls)
+        except EOFError:
+            return
+        try:
+            answer = True, function(item)
+        except Exception as error:
+            answer = False, error
+        pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+
+class _Workers:
+    """Processes that wait for calls, each led by a thread that waits for its answers."""
+
+    def __init__(self, count: int) -> None:
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+        self._threads = ThreadPoolExecutor(count)
+        self._count = count
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-P", "-c", _PROGRAM.format(path=sys.path)]
+        try:
+            for _ in range(self._count):
+                process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **_IN_A_GROUP_OF_ITS_OWN
+                )
+                self._processes.append(process)
+                self._idle.put(process)
+        except BaseException:
+            self._kill()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._kill()
+
+    def submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+        return self._threads.submit(self._call, function, item)
+
+    def _call(self, function: Callable[[Item], Result], item: Item) -> Result:
+        process = self._idle.get()
+        assert process.stdin
+        assert process.stdout
+        try:
+            pickle.dump((function, item), process.stdin, pickle.HIGHEST_PROTOCOL)
+            process.stdin.flush()
+            good, answer = pickle.load(process.stdout)
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            raise WorkerDiedError(item) from error
+        finally:
+            self._idle.put(process)
+        if not good:
+            raise answer
+        result: Result = answer
+        return result
+
+    def _kill(self) -> None:
+        for process in self._processes:
+            process.kill()
+        # Each thread now sees its process's answers end.
+        self._threads.shutdown(cancel_futures=True)
+        for process in self._processes:
+            with process:  # closes the pipes and waits
+                pass

@@ -1,0 +1,157 @@
+"""Pictures in arrays: .npy, .npz and IDX files, read row by row.
+
+The files are read in blocks, not memory-mapped: mapped pages count as memory of the process, and what is
+packed cannot be mapped.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from digitcli.errors import ImageError
+from digitcli.sources.source import Source
+
+SIDE = 28
+BLOCK = 1024
+"""Rows read at a time. The first ones also tell whether white is 1 or 255."""
+
+_NPY = b"\x93NUMPY"
+_IDX = b"\0\0\x08"  # unsigned bytes; then the number of dimensions: http://yann.lecun.com/exdb/mnist/
+_ZIP = b"PK\x03\x04"
+_GZIP = b"\x1f\x8b"
+_UNREADABLE = (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, RuntimeError)
+
+
+class _UnfitError(Exception):
+    """Why an array holds no pictures of digits."""
+
+
+def recognises(path: Path) -> bool:
+    """Whether a file begins like .npy or IDX, also gzipped, or is a zip archive of .npy files."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_NPY))
+            if start.startswith(_GZIP):
+                file.seek(0)
+                start = gzip.GzipFile(fileobj=file).read(len(_NPY))
+        if start.startswith(_ZIP):
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+            return bool(names) and all(name.endswith(".npy") for name in names)
+        return start == _NPY or start.startswith(_IDX)
+    except _UNREADABLE:
+        return False
+
+
+def read(path: Path) -> Iterator[Source]:
+    """The pictures in a file of arrays, named FILE[ROW], of an .npz FILE/ARRAY[ROW].
+
+    An array is (n, 28, 28), (n, 28, 28, 1) or (n, 784), or one picture of (28, 28), in 0-255 or 0-1. In an
+    .npz, other arrays, such as labels, are passed over if one is so. What is damaged or does not fit comes
+    out with its error.
+    """
+    try:
+        if zipfile.is_zipfile(path):
+            yield from _read_npz(path)
+        else:
+            with path.open("rb") as file:
+                packed = file.read(len(_GZIP)) == _GZIP
+                file.seek(0)
+                unpacked = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
+                yield from _read_rows(unpacked, str(path))
+    except _UnfitError as error:
+        yield Source(str(path), ImageError(f"{path} {error}."))
+    except _UNREADABLE as error:
+        reason = str(error).rstrip(".") or type(error).__name__
+        yield Source(str(path), ImageError(f"{path} is damaged: {reason}."))
+
+
+def _read_npz(path: Path) -> Iterator[Source]:
+    unfit = []
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.namelist():
+            name = f"{path}/{member.removesuffix('.npy')}"
+            with archive.open(member) as file:
+                try:
+                    yield from _read_rows(cast(BinaryIO, file), name)
+                except _UnfitError as error:
+                    unfit.append(ImageError(f"{name} {error}."))
+        if len(unfit) == len(archive.namelist()):
+            yield from (Source(str(path), error) for error in unfit[:1])
+
+
+def _read_rows(file: BinaryIO, name: str) -> Iterator[Source]:
+    array = _read_header(file)
+    row = 0
+    white: float | None = None
+    for block in array.blocks(file):
+        white = white or (255 if block.max(initial=0) > 1 else 1)
+        good = np.all((block >= 0) & (block <= white), axis=(1, 2))  # false for NaN
+        pixels = np.where(good[:, None, None], block, 0) * (255 / white)
+        for image, is_good in zip(pixels.round().astype(np.uint8), good, strict=True):
+            row_name = f"{name}[{row}]"
+            wrong = ImageError(f"{row_name} holds values outside 0-{white}, the range of the rows before it.")
+            yield Source(row_name, image if is_good else wrong)
+            row += 1
+    if row < array.count:
+        raise EOFError(f"it ends after {row} of {array.count} pictures")
+
+
+@dataclass(frozen=True)
+class _Array:
+    """What the header of an array says of what follows it."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    fortran_order: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many pictures it holds. Raises _UnfitError if it holds none."""
+        if self.dtype.kind not in "buif":
+            raise _UnfitError(f"holds values of type {self.dtype}; numbers are expected")
+        if self.shape == (SIDE, SIDE):
+            return 1
+        if self.shape[1:] in ((SIDE, SIDE), (SIDE, SIDE, 1), (SIDE * SIDE,)):
+            return self.shape[0]
+        raise _UnfitError(f"holds an array of shape {self.shape}; (n, 28, 28) or (n, 784) is expected")
+
+    def blocks(self, file: BinaryIO) -> Iterator[NDArray[Any]]:
+        """(BLOCK, 28, 28) at a time, the last one shorter; without a row that the file has not in full."""
+        size = SIDE * SIDE * self.dtype.itemsize
+        if self.fortran_order:  # its rows are all over the file
+            whole = np.frombuffer(file.read(self.count * size), self.dtype).reshape(self.shape, order="F")
+            for start in range(0, self.count, BLOCK):
+                yield whole.reshape(-1, SIDE, SIDE)[start : start + BLOCK]
+            return
+        for start in range(0, self.count, BLOCK):
+            content = file.read(min(BLOCK, self.count - start) * size)
+            yield np.frombuffer(content[: len(content) // size * size], self.dtype).reshape(-1, SIDE, SIDE)
+
+
+def _read_header(file: BinaryIO) -> _Array:
+    start = file.read(4)
+    if start.startswith(_IDX):
+        dimensions = start[3]
+        shape = struct.unpack(f">{dimensions}I", file.read(4 * dimensions))
+        return _Array(np.dtype(np.uint8), shape)
+    start += file.read(len(_NPY) - len(start))
+    if start != _NPY:
+        raise _UnfitError("is not an array")
+    readers = {b"\1\0": npy.read_array_header_1_0, b"\2\0": npy.read_array_header_2_0}
+    reader = readers.get(file.read(2))
+    if not reader:
+        raise _UnfitError("is an array of an unknown version of .npy")
+    shape, fortran_order, dtype = reader(file)
+    return _Array(dtype, shape, fortran_order)

@@ -1,0 +1,115 @@
+"""Which pictures the words of a command line mean.
+
+Each comes out when it is asked for: one in a file as its path, one in an archive as its bytes, one in an
+array as its pixels. What is kept meanwhile are the names in a folder, and the directory of a zip.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+from digitcli.errors import ImageError
+from digitcli.sources.source import Source, is_picture_name
+
+STDIN = "-"
+
+# How the picture formats begin that may come through a pipe; no path begins so.
+_PICTURE = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|P[1-7]\s+[\d#]|\0", re.DOTALL
+)
+_HEAD = 16  # bytes, enough for all of them
+
+
+def expand(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[Source]:
+    """The pictures that the words of a command line mean, in their order, found as they are asked for.
+
+    inputs: files; folders, of which all pictures are taken, subfolders included, sorted by name; patterns
+    that the shell left alone (`**` crosses folders); or `-`, for what comes through stdin: the bytes of one
+    picture, or one file, folder or pattern per line. A file that has not the name of a picture may be one all
+    the same, or an archive (zip, tar) or arrays (.npy, .npz, IDX) of pictures, as its content tells.
+    What does not exist comes out as it was written; reading it will fail with a clear error.
+    Raises ImageError at the end if there was no picture at all.
+    """
+    words = list(inputs)
+    none = True
+    for word in words:
+        for source in _read_stdin(stdin) if word == STDIN else _expand_path(word):
+            none = False
+            yield source
+    if none:
+        places = ", ".join("stdin" if word == STDIN else word for word in words)
+        raise ImageError(f"No pictures in {places}. Name a picture, or a folder that holds some.")
+
+
+def count(inputs: Iterable[str]) -> int | None:
+    """How many pictures `expand` gives; None if files would have to be opened to tell, or stdin read."""
+    total = 0
+    for word in inputs:
+        for path in _files(word):
+            if not is_picture_name(path):
+                return None
+            total += 1
+    return total
+
+
+def _expand_path(text: str) -> Iterator[Source]:
+    for path in _files(text):
+        if is_picture_name(path) or not os.path.isfile(path):
+            yield Source(path, Path(path))
+        else:
+            yield from _look_inside(path)
+
+
+def _look_inside(path: str) -> Iterator[Source]:
+    # Imported here, since a picture needs neither tarfile nor the readers of arrays.
+    from digitcli.sources import archives, arrays
+
+    for kind in (arrays, archives):
+        if kind.recognises(Path(path)):
+            yield from kind.read(Path(path))
+            return
+    yield Source(path, Path(path))
+
+
+def _files(text: str) -> Iterator[str]:
+    if os.path.isdir(text):
+        yield from _pictures_in(text)
+    elif glob.has_magic(text) and not os.path.exists(text):
+        yield from _matches(text)
+    else:
+        yield text
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    matches = sorted(glob.glob(pattern, recursive=True))
+    if not matches:
+        yield pattern
+    for match in matches:
+        if not os.path.isdir(match):
+            yield match
+        elif "**" not in pattern:  # which finds a folder and also all that is in it
+            yield from _pictures_in(match)
+
+
+def _pictures_in(folder: str) -> Iterator[str]:
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        for file in sorted(files):
+            if is_picture_name(file):
+                yield os.path.join(parent, file)
+
+
+def _read_stdin(stdin: BinaryIO) -> Iterator[Source]:
+    head = stdin.read(_HEAD)
+    if _PICTURE.match(head):
+        yield Source(STDIN, head + stdin.read())
+        return
+    for line in chain((head + stdin.readline()).splitlines(), stdin):
+        if path := os.fsdecode(line.rstrip(b"\r\n")):
+            yield from _expand_path(path)

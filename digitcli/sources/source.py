@@ -1,0 +1,37 @@
+"""One picture to read, wherever it is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitcli.errors import ImageError
+
+PICTURE_SUFFIXES = frozenset(
+    {".apng", ".avif", ".bmp", ".dib", ".gif", ".ico", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"}
+    | {".pbm", ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".sgi", ".tga", ".tif", ".tiff", ".webp"}
+)
+"""What is taken from a folder or an archive. A file that is named itself is read whatever it is called."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One picture to read.
+
+    name: what to call it.
+    content: the file or the bytes that hold it; its pixels, (28, 28) uint8; or why it cannot be had.
+    """
+
+    name: str
+    content: Path | bytes | NDArray[np.uint8] | ImageError
+
+
+def is_picture_name(path: str) -> bool:
+    """Whether a folder or archive that has such a file holds a picture."""
+    # macOS leaves ._NAME.png beside NAME.png on foreign disks and in archives.
+    name = os.path.basename(path)
+    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES and not name.startswith(".")
