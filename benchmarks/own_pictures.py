@@ -104,7 +104,7 @@ def classify(images: Sequence[NDArray[np.uint8]], model: Path) -> list[Read]:
 
 def predict(folder: Path, model: Path) -> dict[str, Read]:
     """What `digitcli predict` reads in all pictures of a folder, by their names."""
-    command = [sys.executable, "-m", "digitcli", "predict", str(folder), "--model", str(model)]
+    command = [sys.executable, "-m", "digitcli", "predict", str(folder), "--model", str(model), "--quiet"]
     done = subprocess.run([*command, "--format", "jsonl"], stdout=subprocess.PIPE, text=True)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     # What is no digit, or too little of one to classify, has no confidence: it is as sure as can be.

@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from digitcli.data.styles import STYLES
 from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, Picture, not_digits, picture
 from digitcli.simulator.kinds import HELD_OUT_PARTS
 from digitcli.simulator.papers import PAPERS
 from digitcli.simulator.pens import PENS
+from digitcli.simulator.writing import AMBIGUOUS
 
 SMALL = [name for name in KINDS if "huge" not in name]
 """Kinds that are drawn in a moment."""
@@ -116,6 +118,11 @@ def test_pictures_without_digits_have_no_text(kind: str) -> None:
         assert drawn.text == ""
         assert drawn.boxes == []
         assert min(drawn.image.size) >= 4
+
+
+def test_ways_of_writing_that_are_left_out_exist() -> None:
+    for digit, names in AMBIGUOUS.items():
+        assert {style.name for style in STYLES[digit]} > set(names)
 
 
 def test_held_out_kinds_are_those_with_a_held_out_part_and_no_other_kind_has_one() -> None:

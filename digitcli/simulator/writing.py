@@ -6,11 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.data.strokes import SPACING, fit_box, handwrite, strokes
-from digitcli.data.styles import Style
+from digitcli.data.styles import STYLES, Style
 from digitcli.simulator.letters import LETTERS
 
 Strokes = list[NDArray[np.float32]]
 """One glyph: a polyline (points, 2) of x, y per stroke, y pointing down."""
+
+WIDEST = 1.4
+"""Of a digit, in heights. People make digits equally high, and few wider than this."""
+
+AMBIGUOUS = {
+    0: ("begun with a downstroke",),
+    2: ("stub foot", "short stem"),
+    3: ("stretched",),
+    4: ("pointed, one stroke", "swung"),
+    5: ("closed belly",),
+    6: ("loop to the top",),
+    8: ("small top", "open on the right", "narrow loops"),
+    9: ("cup and leg", "loop apart from the leg"),
+}
+"""Styles left out: people, too, tell them apart only by what stands beside, as a 0 that might be a 6."""
 
 _SEGMENTS = {  # of a display, between the corners of two squares on top of each other
     "a": ((0, 0), (1, 0)),
@@ -25,8 +40,12 @@ _LIT = ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abc
 
 
 def handwritten(digit: int, rng: np.random.Generator) -> Strokes:
-    """A digit in anyone's hand, its longest side 1."""
-    return strokes(digit, rng)
+    """A digit in anyone's hand that anyone can read, of height 1, or less if it is so wide."""
+    styles = [style for style in STYLES[digit] if style.name not in AMBIGUOUS.get(digit, ())]
+    weights = np.array([style.weight for style in styles])
+    glyph = strokes(digit, rng, styles[rng.choice(len(styles), p=weights / weights.sum())].name)
+    width, height = np.ptp(np.concatenate(glyph), axis=0)
+    return [stroke * min(1 / height, WIDEST / width) for stroke in glyph]
 
 
 def segments(digit: int, rng: np.random.Generator) -> Strokes:
