@@ -3,10 +3,11 @@ from __future__ import annotations
 import io
 import re
 
+import numpy as np
 import pytest
 from rich.console import Console
 
-from digitcli.charts import ConfusionMatrix
+from digitcli.charts import Bars, ConfusionMatrix, Picture
 
 MATRIX = [[1000 if true == read else 0 for read in range(10)] for true in range(10)]
 MATRIX[4][9] = 13
@@ -14,11 +15,11 @@ MATRIX[5][3] = 400
 MATRIX[0] = [0] * 10
 
 
-def drawn(width: int, color_system: str | None = None, **options: bool) -> str:
+def drawn(
+    width: int, color_system: str | None = None, chart: object = ConfusionMatrix(MATRIX), **options: bool
+) -> str:
     file = io.StringIO()
-    Console(file=file, width=width, force_terminal=True, color_system=color_system, **options).print(
-        ConfusionMatrix(MATRIX)
-    )
+    Console(file=file, width=width, force_terminal=True, color_system=color_system, **options).print(chart)
     return file.getvalue()
 
 
@@ -62,3 +63,29 @@ def test_errors_stand_out_without_colour() -> None:
 def test_a_digit_that_never_occurs_is_a_row_of_dots() -> None:
     assert drawn(80).splitlines()[2].split() == ["0", *"··········"]
     assert drawn(40).splitlines()[2].split() == ["0", *"··········"]
+
+
+def test_a_picture_has_two_pixels_in_each_character() -> None:
+    pixels = np.array([[0, 255, 0, 255], [0, 0, 255, 255]], np.uint8)
+    assert drawn(80, chart=Picture(pixels)).splitlines() == [" ▀▄█"]
+
+
+def test_a_picture_keeps_its_greys_where_there_is_colour() -> None:
+    line = drawn(80, "truecolor", Picture(np.array([[10], [200]], np.uint8)))
+    assert "38;2;10;10;10" in line
+    assert "48;2;200;200;200" in line
+
+
+def test_without_colour_a_picture_is_drawn_in_blocks_though_colours_could_be() -> None:
+    pixels = np.array([[0], [255]], np.uint8)
+    assert drawn(80, "truecolor", Picture(pixels), no_color=True).splitlines() == ["▄"]
+
+
+@pytest.mark.parametrize("width", [11, 20, 80])
+def test_bars_are_as_long_as_their_shares_and_fit(width: int) -> None:
+    one, two, three = drawn(width, chart=Bars({"1": 0.5, "2": 0.25, "3": 0.001})).splitlines()
+    assert all(len(line) <= width for line in (one, two, three))
+    assert one.startswith("1 █")
+    assert one.endswith("50%")
+    assert one.count("█") == pytest.approx(2 * two.count("█"), abs=1)
+    assert three.split() == ["3", "·"]

@@ -3,8 +3,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 import tiny_models
 from PIL import Image, ImageDraw
+
+from digitcli.commands import predict_results
 
 Run = Callable[..., Any]
 
@@ -171,10 +175,102 @@ def test_a_folder_without_pictures_is_an_error(digitcli: Run, model: Path) -> No
     assert json.loads(result.stdout)["error"]["kind"] == "ImageError"
 
 
+@pytest.mark.usefixtures("pictures")
+def test_archives_and_arrays_are_read_like_folders(digitcli: Run, model: Path) -> None:
+    with zipfile.ZipFile("in.zip", "w") as archive:
+        archive.write("one.png", "inner/one.png")
+        archive.writestr("inner/bad.png", b"no picture")
+    np.save("rows.npy", np.asarray(Image.open("one.png").resize((28, 28)))[None])
+    result = digitcli("predict", "one.png", "in.zip", "rows.npy", "-m", model)
+    assert result.exit_code == 1
+    _, file, member, bad, row = rows(result.stdout)
+    assert [member[0], bad[0], row[0]] == ["in.zip/inner/one.png", "in.zip/inner/bad.png", "rows.npy[0]"]
+    assert member[1:] == file[1:]
+    assert "in.zip/inner/bad.png is not a picture" in bad[3]
+    assert row[1] != ""
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "json", "plain"])
+def test_a_file_gets_what_would_be_printed(digitcli: Run, model: Path, broken: str, suffix: str) -> None:
+    printed = digitcli("predict", "one.png", broken, "-m", model, "-f", suffix)
+    result = digitcli("predict", "one.png", broken, "-m", model, "--output", f"out.{suffix}")
+    assert result.exit_code == printed.exit_code == 1
+    assert result.stdout == ""
+    assert Path(f"out.{suffix}").read_text(encoding="utf-8") == printed.stdout
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_file_is_overwritten_only_by_force(digitcli: Run, model: Path) -> None:
+    Path("out.csv").write_text("precious")
+    assert digitcli("predict", "one.png", "-m", model, "-o", "out.csv").exit_code == 1
+    assert Path("out.csv").read_text() == "precious"
+    assert digitcli("predict", "one.png", "-m", model, "-o", "out.csv", "--force").exit_code == 0
+    assert "one.png" in Path("out.csv").read_text()
+
+
+def test_a_failure_leaves_no_file_behind(digitcli: Run, model: Path) -> None:
+    Path("empty").mkdir()
+    assert digitcli("predict", "empty", "-m", model, "-o", "out.csv").exit_code == 1
+    assert [path.name for path in Path().iterdir()] == ["empty"]
+
+
+def test_parquet_holds_what_json_holds(digitcli: Run, model: Path, broken: str) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    words = ["predict", "one.png", broken, "blank.png", "-m", model, "-k", 3]
+    assert digitcli(*words, "--output", "out.parquet").exit_code == 1
+    expected = json.loads(digitcli(*words, "--json").stdout)["results"]
+    assert parquet.read_table("out.parquet").to_pylist() == expected
+
+
+@pytest.mark.usefixtures("pictures")
+def test_without_pyarrow_parquet_says_how_to_get_it(
+    digitcli: Run, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predict_results, "find_spec", lambda name: None)
+    result = digitcli("predict", "one.png", "-m", model, "-o", "out.parquet")
+    assert result.exit_code == 1
+    assert "pip install 'digitcli[parquet]'" in result.stderr
+
+
+@pytest.mark.usefixtures("pictures")
+def test_show_draws_on_a_terminal_and_is_plain_elsewhere(
+    digitcli: Run, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = digitcli("predict", "one.png", "blank.png", "-m", model)
+    assert digitcli("predict", "one.png", "blank.png", "-m", model, "--show").stdout == plain.stdout
+    monkeypatch.setenv("FORCE_COLOR", "1")  # to be taken for a terminal
+    monkeypatch.setenv("NO_COLOR", "1")
+    drawn = digitcli("predict", "one.png", "blank.png", "-m", model, "--show").stdout
+    assert "▀" in drawn or "█" in drawn
+    assert "blank.png  no ink" in re.sub(r"\x1b\[[\d;]*m", "", drawn)
+
+
+def test_bad_files_among_good_ones_each_have_their_reason(digitcli: Run, model: Path, broken: str) -> None:
+    Path("in").mkdir()
+    Path("one.png").rename("in/a.png")
+    Path(broken).rename("in/truncated.png")
+    Path("in/empty.png").touch()
+    Path("in/text.jpg").write_text("no picture")
+    Path("in/huge.ppm").write_bytes(b"P6 50000 50000 255\n")
+    frames = [Image.new("L", (28, 28), grey) for grey in range(200)]
+    Image.open("in/a.png").save("in/endless.gif", save_all=True, append_images=frames, loop=0)
+    result = digitcli("predict", "in", "-m", model, "--json")
+    assert result.exit_code == 1
+    read = {Path(each["path"]).name: each for each in json.loads(result.stdout)["results"]}
+    assert read["a.png"]["digit"] == read["endless.gif"]["digit"] is not None
+    assert "is damaged" in read["truncated.png"]["error"]
+    assert "is empty" in read["empty.png"]["error"]
+    assert "is not a picture" in read["text.jpg"]["error"]
+    assert "is too large" in read["huge.ppm"]["error"]
+
+
 @pytest.mark.parametrize(
     "words",
     [
         [],
+        ["a.png", "--format", "parquet"],
+        ["a.png", "--output", "digits.txt"],
+        ["a.png", "--show", "--format", "csv"],
         ["a.png", "--format", "xml"],
         ["a.png", "--top-k", "11"],
         ["a.png", "--min-confidence", "1.5"],
