@@ -8,14 +8,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
 from digitcli.data import synthetic
-from digitcli.images.preprocess import (
-    centre_by_mass,
-    cut_out,
-    fit_in_20x20,
-    is_in_mnist_form,
-    to_ink_on_black,
-    to_mnist,
-)
+from digitcli.images.geometry import centre_by_mass, fit_in_20x20, is_in_mnist_form
+from digitcli.images.preprocess import choose, readings, to_mnist
 
 DIGITS = synthetic.generate(40, seed=5).images
 
@@ -115,15 +109,6 @@ def test_the_grain_of_a_blank_page_is_no_ink() -> None:
     assert not to_mnist(Image.fromarray(noise)).any()
 
 
-def test_cut_out_keeps_what_is_above_the_threshold() -> None:
-    ink = np.zeros((9, 12), np.uint8)
-    ink[2:5, 3:10] = 200
-    ink[6, 1] = 15
-    assert cut_out(ink).shape == (3, 7)
-    assert cut_out(ink, threshold=10).shape == (5, 9)
-    assert cut_out(np.full((4, 4), 3, np.uint8)).size == 0
-
-
 @pytest.mark.parametrize(("shape", "fitted"), [((40, 10), (20, 5)), ((3, 6), (10, 20)), ((100, 1), (20, 1))])
 def test_fitting_keeps_the_proportions(shape: tuple[int, int], fitted: tuple[int, int]) -> None:
     digit = fit_in_20x20(np.full(shape, 80, np.uint8))
@@ -138,12 +123,78 @@ def test_lopsided_ink_stays_inside_when_centred() -> None:
     assert centre_by_mass(digit).sum() == digit.sum()
 
 
-def test_ink_is_how_far_a_pixel_differs_from_the_border() -> None:
-    image = Image.new("L", (5, 5), 250)
-    image.putpixel((2, 2), 50)
-    ink = to_ink_on_black(image)
-    assert ink[2, 2] == 200
-    assert ink.sum() == 200
+def test_a_frame_and_what_is_about_it_are_no_ink() -> None:
+    image = Image.new("RGB", (300, 260), "white")
+    image.paste(seven((30, 30, 60), (250, 240, 120)), (50, 30))
+    ImageDraw.Draw(image).text((10, 100), "14", fill="black")
+    assert difference(to_mnist(image), BLACK_ON_WHITE) < 1
+    framed = seven("white", "black")
+    ImageDraw.Draw(framed).rectangle((0, 0, 199, 159), outline="black", width=4)
+    assert difference(to_mnist(framed), BLACK_ON_WHITE) < 1
+
+
+def test_ruled_lines_and_grids_are_no_ink() -> None:
+    # Of a grid, stubs stay on the strokes that cross it.
+    for step, most in ((40, 2), (20, 20)):
+        image = seven("white", "black")
+        for y in range(14, 160, step):
+            ImageDraw.Draw(image).line([(0, y), (199, y + 4)], fill=(90, 90, 200), width=1)
+        if step == 20:
+            for x in range(8, 200, step):
+                ImageDraw.Draw(image).line([(x, 0), (x - 3, 159)], fill=(90, 90, 200), width=1)
+        assert difference(to_mnist(image), BLACK_ON_WHITE) < most
+
+
+def test_a_bar_of_a_digit_is_no_line() -> None:
+    image = seven("white", "black").crop((54, 24, 128, 126))
+    assert difference(to_mnist(image), BLACK_ON_WHITE) < 3
+
+
+def test_dust_and_a_dark_edge_of_the_page_are_no_ink() -> None:
+    image = seven("white", "black")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((190, 0, 199, 159), fill=(40, 30, 30))
+    draw.ellipse((30, 130, 33, 133), fill="black")
+    assert difference(to_mnist(image), BLACK_ON_WHITE) < 1
+
+
+def test_hairs_are_thickened_and_markers_thinned() -> None:
+    def ink_of(width: int) -> float:
+        image = Image.new("L", (220, 220), 255)
+        ImageDraw.Draw(image).line([(60, 60), (160, 60), (100, 170)], fill=0, width=width, joint="curve")
+        return float(to_mnist(image).astype(float).sum() / 255)
+
+    assert ink_of(1) > 0.6 * ink_of(12)
+    assert ink_of(40) < 2.2 * ink_of(12)
+
+
+def test_a_small_digit_on_a_huge_page_is_looked_at_closer() -> None:
+    image = Image.new("RGB", (3200, 2400), "white")
+    image.paste(seven("white", "black"), (2500, 300))
+    assert difference(to_mnist(image), BLACK_ON_WHITE) < 2
+
+
+def test_readings_differ_and_the_likeliest_comes_first() -> None:
+    image = seven("white", "black")
+    ImageDraw.Draw(image).line([(0, 70), (199, 70)], fill=(120, 120, 120), width=2)
+    found = list(readings(image))
+    assert np.array_equal(found[0].pixels, to_mnist(image))
+    assert 2 <= len(found) <= 9
+    assert len({reading.pixels.tobytes() for reading in found}) == len(found)
+    assert not list(readings(Image.new("L", (30, 30), 99)))
+
+
+def test_the_first_reading_is_believed_unless_the_model_doubts_it() -> None:
+    def row(sure: float) -> list[float]:
+        return [sure, *[(1 - sure) / 9] * 9]
+
+    def chosen(*sure: float) -> int:
+        return choose(np.array([row(each) for each in sure], np.float32))
+
+    assert chosen(0.4) == 0
+    assert chosen(0.9, 0.99) == 0
+    assert chosen(0.4, 0.7, 0.99) == 2
+    assert chosen(0.4, 0.6) == 0
 
 
 @given(

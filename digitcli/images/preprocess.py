@@ -1,129 +1,136 @@
-"""Any picture to 28x28 in MNIST's convention.
-
-MNIST was made from black-and-white scans: the digit was cut out, scaled with anti-aliasing so that it just
-fits in 20x20 pixels, and placed in a 28x28 field with its centre of mass in the middle
-(LeCun et al., "Gradient-based learning applied to document recognition", 1998, section III.A).
-The steps here do the same, in that order; each takes and returns light ink on black.
-"""
+"""Any picture of one digit to 28x28 in MNIST's convention, in all the ways that it can be read."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SIDE = 28
-BOX = 20
+from digitcli.images import paper
+from digitcli.images.geometry import SIDE, centre_by_mass, fit_in_20x20, is_in_mnist_form
+from digitcli.images.ink import Ink, box_of, find_ink, largest_group
+from digitcli.images.lines import frame_inside, without_lines
+from digitcli.images.strokes import even_strokes
 
-FAINTEST_INK = 20
-"""The least contrast, of 255, that counts as ink; less is the paper's own texture."""
+_WORKING_SIDE = 800
+"""Larger pictures are reduced below this first, which costs no ink; what is found is looked at closer."""
 
-_WORKING_SIDE = (
-    1024  # larger pictures are reduced towards this first: it costs no detail that 20x20 could hold
-)
+_LEGIBLE = 60
+"""Where a digit that was found is smaller than this, in pixels, and the picture was reduced, look closer."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to see a picture: `name` says which, `pixels` is (28, 28) uint8, 0 paper to 255 ink."""
+
+    name: str
+    pixels: NDArray[np.uint8]
 
 
 def to_mnist(image: Image.Image) -> NDArray[np.uint8]:
     """A picture of one digit as MNIST would show it; all zero if it holds no ink.
 
-    image: mode L or RGB, of any size; paper is the colour of its border, ink whatever differs from it.
-    Returns (28, 28) uint8, 0 paper to 255 ink. What is in MNIST's form already comes back unchanged, and
-    its negative as the positive.
+    image: mode L or RGB, of any size.
+    Returns (28, 28) uint8, 0 paper to 255 ink: the likeliest of the `readings`. What is in MNIST's form
+    already comes back unchanged, and its negative as the positive.
     """
-    ink = to_ink_on_black(image)
-    if is_in_mnist_form(ink):
+    return next((reading.pixels for reading in readings(image)), np.zeros((SIDE, SIDE), np.uint8))
+
+
+def readings(image: Image.Image) -> Iterator[Reading]:
+    """The ways to see a picture of one digit, likeliest first; none if it holds no ink.
+
+    They are worked out as they are asked for: most pictures are read well by the first.
+    """
+    if image.size == (SIDE, SIDE) and (finished := _in_mnist_form(image)) is not None:
+        yield Reading("as it is", finished)
+        return
+    seen: list[NDArray[np.uint8]] = []
+    for name, ink in _inks(image):
+        pixels = _digit(ink)
+        if all(np.abs(pixels.astype(np.int16) - other).mean() > 4 for other in seen):
+            seen.append(pixels)
+            yield Reading(name, pixels)
+
+
+def _in_mnist_form(image: Image.Image) -> NDArray[np.uint8] | None:
+    grey = np.asarray(image.convert("L"))
+    for ink in (grey, 255 - grey):
+        if is_in_mnist_form(ink):
+            return ink
+    return None
+
+
+def _inks(image: Image.Image, depth: int = 0) -> Iterator[tuple[str, Ink]]:
+    pixels = _pixels(image)
+    factor = image.width / pixels.shape[1]
+    if depth < 3 and (box := frame_inside(paper.differs_from_border(pixels))):
+        for name, inner in _inks(_cropped(image, box, factor), depth + 1):
+            yield f"inside the frame, {name}", inner
+    flat = paper.contrast_to_border(pixels)
+    uneven = paper.is_uneven(pixels, flat)
+    dark = paper.ink_is_dark(pixels)
+    contrasts: list[tuple[str, Callable[[], NDArray[np.float32]]]] = [
+        ("even light", lambda: flat),
+        ("uneven light", lambda: paper.contrast_to_surroundings(pixels, dark=dark)),
+        ("even light, inverted", lambda: -flat),
+        ("uneven light, inverted", lambda: paper.contrast_to_surroundings(pixels, dark=not dark)),
+    ]
+    order = (1, 0, 3) if uneven else (0, 1, 2)
+    for name, contrast in (contrasts[index] for index in order):
+        values = contrast()
+        ink = find_ink(values)
+        if ink is None:
+            continue
+        cleaned = without_lines(ink.mask)
+        if cleaned is not ink.mask:
+            yield f"{name}, without lines", _closer(ink.only(cleaned), image, factor)
+        yield name, _closer(ink, image, factor)
+        if strong := find_ink(values, strict=True):
+            yield f"{name}, strong ink", strong
+
+
+def _closer(ink: Ink, image: Image.Image, factor: float) -> Ink:
+    """The same, from more pixels of the picture where it was reduced by `factor` and the digit is small."""
+    if factor < 2:
         return ink
-    digit = cut_out(ink)
-    if not digit.size:
-        return np.zeros((SIDE, SIDE), np.uint8)
-    return centre_by_mass(fit_in_20x20(digit))
+    box = box_of(largest_group(ink))
+    side = max(box[2] - box[0], box[3] - box[1])
+    if side >= _LEGIBLE:
+        return ink
+    room = side // 3 + 2
+    wider = (box[0] - room, box[1] - room, box[2] + room, box[3] + room)
+    height, width = ink.mask.shape
+    inside = (max(wider[0], 0), max(wider[1], 0), min(wider[2], width), min(wider[3], height))
+    return next((closer for _, closer in _inks(_cropped(image, inside, factor), depth=3)), ink)
 
 
-def to_ink_on_black(image: Image.Image) -> NDArray[np.uint8]:
-    """How far each pixel differs from the paper: (height, width) uint8, 0 paper to 255 ink.
+def _cropped(image: Image.Image, box: tuple[int, int, int, int], factor: float) -> Image.Image:
+    left, top, right, bottom = (round(each * factor) for each in box)
+    return image.crop((left, top, min(right, image.width), min(bottom, image.height)))
 
-    The paper's colour is the median of the border. Ink may be darker or lighter than it, not both: the side
-    with the greater contrast wins. The greatest difference of the three channels counts, so that yellow on
-    white and blue on black are ink like any other. What varies along the border is taken for noise.
+
+def _pixels(image: Image.Image) -> NDArray[np.float32]:
+    image = image.reduce(-(-max(image.size) // _WORKING_SIDE))
+    pixels = np.asarray(image, dtype=np.float32)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _digit(ink: Ink) -> NDArray[np.uint8]:
+    mask = largest_group(ink)
+    left, top, right, bottom = box_of(mask)
+    digit = ink.only(mask).strength[top:bottom, left:right]
+    return centre_by_mass(fit_in_20x20(even_strokes(digit)))
+
+
+def choose(probabilities: NDArray[np.float32]) -> int:
+    """Which of a picture's readings to believe: (n, 10) probabilities, in the order of `readings`.
+
+    The first, unless the model is in doubt about it and much surer of another.
     """
-    image = image.reduce(max(1, max(image.size) // _WORKING_SIDE))
-    pixels = np.atleast_3d(np.asarray(image)).astype(np.int16)
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    paper = np.median(border, axis=0).astype(np.int16)
-    darker = (paper - pixels).max(axis=2)
-    lighter = (pixels - paper).max(axis=2)
-    ink = darker if darker.max() >= lighter.max() else lighter
-    # Three times the median deviation is two standard deviations of Gaussian noise. A shadow along the border
-    # gives more; then half the contrast is left to the ink.
-    noise = min(int(3 * np.median(np.abs(border - paper).max(axis=1))), int(ink.max()) // 2)
-    clean: NDArray[np.uint8] = (ink - noise).clip(0, 255).astype(np.uint8)
-    return clean
-
-
-def is_in_mnist_form(ink: NDArray[np.uint8]) -> bool:
-    """Whether light ink on black (height, width) uint8 is as MNIST's own pictures are.
-
-    They are 28x28, saturated, 19 or 20 pixels on the longer side, and their centre of mass lies in the pixel
-    right below the middle; a pixel more is allowed. True of 99.99 % of the 60,000 training pictures.
-    """
-    if ink.shape != (SIDE, SIDE) or ink.max() < 200:
-        return False
-    height, width = cut_out(ink, threshold=32).shape
-    centre = np.floor(_centre_of_mass(ink))
-    return max(height, width) in (BOX - 1, BOX) and bool(np.abs(centre - SIDE // 2).max() <= 1)
-
-
-def cut_out(ink: NDArray[np.uint8], threshold: int | None = None) -> NDArray[np.uint8]:
-    """The part of light ink on black that holds the ink; of size 0 if there is none.
-
-    threshold: ink is what exceeds it. If None, half of Otsu's (1979), so that the soft edges of the strokes
-    stay in, but no less than a quarter of the strongest ink: where ink is only a few of very many pixels,
-    Otsu's splits the noise of the paper.
-    """
-    strongest = int(ink.max())
-    if strongest < FAINTEST_INK:
-        return ink[:0, :0]
-    if threshold is None:
-        threshold = max(_otsu(ink) // 2, strongest // 4)
-    rows = np.flatnonzero((ink > threshold).any(axis=1))
-    columns = np.flatnonzero((ink > threshold).any(axis=0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def fit_in_20x20(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Scaled with anti-aliasing so that the longer side is 20 pixels, and the strongest ink 255."""
-    height, width = digit.shape
-    scale = BOX / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # In floating point, so that hair-thin strokes of a large picture do not round to nothing.
-    fitted = np.asarray(Image.fromarray(digit.astype(np.float32)).resize(size, Image.Resampling.HAMMING))
-    stretched: NDArray[np.uint8] = (fitted * (255 / fitted.max())).round().astype(np.uint8)
-    return stretched
-
-
-def centre_by_mass(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """At most 28x28, placed in 28x28 so that the centre of mass is in pixel (14, 14), as MNIST has it."""
-    room = SIDE - np.array(digit.shape)
-    top, left = np.clip(SIDE // 2 - np.floor(_centre_of_mass(digit)), 0, room).astype(int)
-    field = np.zeros((SIDE, SIDE), np.uint8)
-    field[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
-    return field
-
-
-def _centre_of_mass(ink: NDArray[np.uint8]) -> NDArray[np.float64]:
-    mass = ink.astype(np.float64)
-    rows = np.arange(ink.shape[0]) + 0.5
-    columns = np.arange(ink.shape[1]) + 0.5
-    centre: NDArray[np.float64] = np.array([mass.sum(axis=1) @ rows, mass.sum(axis=0) @ columns]) / mass.sum()
-    return centre
-
-
-def _otsu(ink: NDArray[np.uint8]) -> int:
-    # The threshold that separates best, i.e. with the greatest variance between the two classes.
-    counts = np.bincount(ink.ravel(), minlength=256).astype(np.float64)
-    below = counts.cumsum()
-    above = below[-1] - below
-    sums = (counts * np.arange(256)).cumsum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    return int(np.nan_to_num(between).argmax())
+    sure = probabilities.max(axis=1)
+    best = int(sure.argmax())
+    return best if sure[0] < 0.5 and sure[best] > 0.95 else 0

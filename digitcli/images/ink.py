@@ -1,0 +1,116 @@
+"""Contrast to ink: which pixels are strokes, and which of their parts belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitcli.images.components import Components, find_components, joined
+
+Mask = NDArray[np.bool_]
+
+FAINTEST_INK = 16
+"""The least contrast, of 255, that counts as ink; less is the paper's own texture."""
+
+
+@dataclass(frozen=True)
+class Ink:
+    """What was found on the paper.
+
+    strength: (height, width) float32, 0 paper to 1 ink, with the soft edges of the strokes.
+    mask: (height, width), where strokes are.
+    """
+
+    strength: NDArray[np.float32]
+    mask: Mask
+
+    def only(self, mask: Mask) -> Ink:
+        """The part of the ink that lies in a smaller mask, soft edges included."""
+        removed = grown(self.mask & ~mask) & ~grown(mask)
+        return Ink(np.where(removed | ~grown(mask), np.float32(0), self.strength), mask)
+
+
+def find_ink(contrast: NDArray[np.float32], *, strict: bool = False) -> Ink | None:
+    """Ink, told from the noise of the paper by a threshold with hysteresis; None if there is none.
+
+    contrast: (height, width), as from `paper`. Pixels of a quarter of the ink's strength count if they touch
+    one of half of it (Canny 1986); all must stand out of the noise.
+    strict: count only what is nearly as strong as the strongest ink, not what is paler, such as ruled lines.
+    """
+    # The few strongest may be dust or dead pixels.
+    rank = min(max(2, contrast.size // 10_000), contrast.size - 1)
+    strongest = -float(np.partition(-contrast, rank, axis=None)[rank])
+    if strongest < FAINTEST_INK:
+        return None
+    rest = contrast[contrast < 0.5 * strongest]
+    # 1.4826 makes the median deviation the standard deviation of Gaussian noise.
+    noise = 1.4826 * float(np.median(np.abs(rest))) if rest.size else 0.0
+    if strongest < 5 * noise:
+        return None
+    strength = float(np.median(contrast[contrast > 0.5 * strongest]))
+    low = max((0.55 if strict else 0.25) * strength, 3 * noise)
+    high = max((0.7 if strict else 0.5) * strength, 4.5 * noise)
+    mask = contrast > low
+    parts = find_components(mask)
+    sure = np.zeros(len(parts) + 1, bool)
+    sure[parts.labels[contrast > high]] = True
+    mask = parts.mask(sure[1:])
+    floor = 2 * noise
+    soft = ((contrast - floor) / max(strength - floor, 1)).clip(0, 1)
+    return Ink(np.where(grown(mask), soft, np.float32(0)).astype(np.float32), mask)
+
+
+def grown(mask: Mask) -> Mask:
+    """The mask with the pixels next to it, diagonals included."""
+    padded = np.pad(mask, 1)
+    rows = padded[:-2] | padded[1:-1] | padded[2:]
+    return rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+
+
+def on_page(parts: Components, shape: tuple[int, int]) -> Mask:
+    """Which parts are no shadow, edge of the page or dust: (n,)."""
+    height, width = shape
+    left, top, right, bottom = parts.boxes.T
+    touching = (left == 0) | (top == 0) | (right == width) | (bottom == height)
+    sides = parts.sides
+    inner = sides[~touching].max(initial=0)
+    # Digits may run over the edge, but not where others, about as large, lie whole within.
+    chosen = ~(touching & (inner >= 0.4 * sides)) if inner > 0.06 * max(shape) else np.ones(len(parts), bool)
+    areas = np.where(chosen, parts.areas, 0)
+    chosen &= areas >= 0.015 * areas.max(initial=0)
+    return np.asarray(chosen)
+
+
+def groups(parts: Components, chosen: Mask, gap: float) -> NDArray[np.intp]:
+    """The parts put together that are closer than `gap` times the side of the larger one.
+
+    Returns (n,) the least index of each part's group; parts that are not chosen are their own.
+    """
+    index = np.flatnonzero(chosen)
+    if len(index) > 400:
+        index = index[np.argsort(-parts.areas[index], kind="stable")[:400]]
+    boxes, sides = parts.boxes[index], parts.sides[index]
+    apart = np.maximum(boxes[:, None, :2], boxes[None, :, :2]) - np.minimum(
+        boxes[:, None, 2:], boxes[None, :, 2:]
+    )
+    distance = np.hypot(*np.moveaxis(np.maximum(apart, 0), 2, 0))
+    near = distance <= np.maximum(gap * np.maximum(sides[:, None], sides[None]), 1.5)
+    a, b = np.nonzero(np.triu(near, 1))
+    return joined(len(parts), index[a], index[b])
+
+
+def largest_group(ink: Ink) -> Mask:
+    """The mask of the parts that make up the one digit of a picture."""
+    parts = find_components(ink.mask)
+    chosen = on_page(parts, ink.mask.shape)
+    names = groups(parts, chosen, 0.25)
+    areas = np.bincount(names, np.where(chosen, parts.areas, 0), len(parts))
+    return parts.mask(chosen & (names == areas.argmax()))
+
+
+def box_of(mask: Mask) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of what is true, the last two exclusive; the mask is not empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

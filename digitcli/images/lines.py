@@ -1,0 +1,160 @@
+"""Ruled lines, grids, plot axes and frames: found as long straight runs, and taken out of a mask of ink."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitcli.images.components import find_components
+
+Mask = NDArray[np.bool_]
+
+_STEEPEST = 0.12
+"""Of a line's slope: a page is photographed about so straight."""
+
+_THICKEST = 0.05
+"""Of a line, as a share of the longer side of the picture."""
+
+_LEAST_COVER = 0.5
+"""Of the picture's width that a line must cover with ink."""
+
+_LONGER = 2.5
+"""How many times longer than the largest thing that is left a line is, unless it runs from edge to edge."""
+
+
+def without_lines(mask: Mask) -> Mask:
+    """The mask (height, width) without lines that are no part of a digit; the same if there are none.
+
+    A long straight stroke is a line only if what is left without it is much smaller, so that neither the bar
+    of a 7 nor the stem of a 4 counts. Strokes that cross a line stay whole.
+    """
+    across, length_across = _without_rows(mask)
+    both, length_down = _without_rows(across.T)
+    down = _without_rows(mask.T)[0] if length_across and length_down else both
+    # How much of the picture's width or height the longest line takes.
+    share_across, share_down = length_across / mask.shape[1], length_down / mask.shape[0]
+    for cleaned, length, share in (
+        (both.T, max(length_across, length_down), max(share_across, share_down)),
+        (across, length_across, share_across),
+        (down.T, length_down, share_down),
+    ):
+        if length and _are_no_strokes(mask, cleaned, length, share):
+            return cleaned
+    return mask
+
+
+def frame_inside(mask: Mask) -> tuple[int, int, int, int] | None:
+    """Where the picture within a picture is: left, top, right, bottom inside of a filled box or a frame.
+
+    A page on a table, a plot within its axes, a canvas with a border: one part of the mask that lies along
+    all four sides of its bounding box. None if there is none.
+    """
+    parts = find_components(mask)
+    if not len(parts):
+        return None
+    largest = int(parts.sides.argmax())
+    left, top, right, bottom = (int(each) for each in parts.boxes[largest])
+    width, height = right - left, bottom - top
+    if min(width, height) < 12 or width * height < 0.1 * mask.size:
+        return None
+    box = parts.labels[top:bottom, left:right] == largest + 1
+    margin = max(1, round(0.02 * max(width, height)))
+    sides = (box[:margin].any(0), box[-margin:].any(0), box[:, :margin].any(1), box[:, -margin:].any(1))
+    if min(side.mean() for side in sides) < 0.9:
+        return None
+    # How thick the outline is, where it is thinnest: a filled box is all outline up to its content.
+    middle_row, middle_column = box[height // 2], box[:, width // 2]
+    runs = (middle_row, middle_row[::-1], middle_column, middle_column[::-1])
+    outline = min(_first_gap(run[margin:]) for run in runs) + 2 * margin
+    filled = box.mean() > 0.5
+    if filled:
+        outline = 2 * margin
+    elif outline > 0.06 * max(width, height) + 2 * margin:
+        return None
+    if min(width, height) <= 2 * outline + 4:
+        return None
+    return left + outline, top + outline, right - outline, bottom - outline
+
+
+def _first_gap(run: Mask) -> int:
+    return int(run.argmin()) if not run.all() else len(run)
+
+
+def _without_rows(mask: Mask) -> tuple[Mask, int]:
+    """Without long lines that are about horizontal, and how long the longest was; 0 if there is none."""
+    height, width = mask.shape
+    rows, columns = np.nonzero(mask)
+    if len(rows) < _LEAST_COVER * width or height < 8 or width < 8:
+        return mask, 0
+    from_middle = columns - width / 2
+    step = max(0.02, 2 / width)
+    reach = int((_STEEPEST + step) * width / 2) + 2
+
+    def profile(slope: float) -> NDArray[np.intp]:
+        along = np.rint(rows - slope * from_middle).astype(np.intp) + reach
+        return np.bincount(along, minlength=height + 2 * reach)
+
+    # Lines of a page are parallel: at their slope the ink gathers in the fewest rows.
+    def sharpness(slope: float) -> tuple[float, float]:
+        return float(np.square(profile(slope), dtype=np.float64).sum()), -abs(slope)
+
+    slope = max(np.arange(-_STEEPEST, _STEEPEST + step / 2, step).tolist(), key=sharpness)
+    slope = max((slope + np.linspace(-step, step, 9)).tolist(), key=sharpness)
+    counts = profile(slope)
+    if (counts[:-2] + counts[1:-1] + counts[2:]).max() < _LEAST_COVER * width:
+        return mask, 0
+
+    # Upright the lines: row y of `level` follows the slope.
+    source = np.arange(-reach, height + reach)[:, None] + np.rint(
+        slope * (np.arange(width) - width / 2)
+    ).astype(np.intp)
+    inside = (source >= 0) & (source < height)
+    level = mask[np.clip(source, 0, height - 1), np.arange(width)] & inside
+    padded = np.pad(level, ((2, 2), (0, 0)))
+    cover = (padded[1:-3] | padded[2:-2] | padded[3:-1]).mean(axis=1)
+    on_line = (cover >= _LEAST_COVER) & (level.mean(axis=1) >= 0.25 * cover.max())
+    result = level.copy()
+    longest = 0
+    edges = np.flatnonzero(np.diff(on_line, prepend=False, append=False))
+    for top, bottom in zip(edges[::2], edges[1::2], strict=True):
+        if bottom - top > max(3, _THICKEST * max(height, width)):
+            continue
+        near = max(1, (bottom - top) // 3)
+        above = np.logical_or.reduce(padded[max(0, 2 + top - near) : 2 + top])
+        below = np.logical_or.reduce(padded[2 + bottom : 2 + bottom + near])
+        spread = bottom - top + 1
+        crossing = _widened(above, spread) & _widened(below, spread)
+        band = level[top:bottom].any(axis=0)
+        ends = np.flatnonzero(band)
+        longest = max(longest, int(ends[-1] - ends[0]) + 1)
+        result[max(0, top - near) : bottom + near, ~crossing] = False
+    if not longest:
+        return mask, 0
+    cleaned = np.zeros_like(mask)
+    ys, xs = np.nonzero(result)
+    cleaned[source[ys, xs], xs] = True
+    return cleaned, longest
+
+
+def _widened(row: Mask, by: int) -> Mask:
+    """True within `by` of what is true; (n,)."""
+    sums = np.concatenate([[0], np.cumsum(row)])
+    at = np.arange(len(row))
+    wide: Mask = sums[np.minimum(at + by + 1, len(row))] > sums[np.maximum(at - by, 0)]
+    return wide
+
+
+def _are_no_strokes(mask: Mask, cleaned: Mask, length: int, share: float) -> bool:
+    parts = find_components(cleaned)
+    if not len(parts) or parts.areas.max() < 0.01 * mask.sum():
+        return False
+    largest = int(parts.sides.argmax())
+    side = int(parts.sides[largest])
+    if side < max(5, 0.04 * max(mask.shape)):
+        return False
+    if length >= _LONGER * side:
+        return True
+    margin = max(1, round(0.02 * max(mask.shape)))
+    left, top, right, bottom = parts.boxes[largest]
+    inside = min(left, top, mask.shape[1] - right, mask.shape[0] - bottom) >= margin
+    return bool(inside and share >= 0.96 and length >= side)
