@@ -138,6 +138,23 @@ def test_auto_falls_back_to_synthetic_and_says_so(monkeypatch: pytest.MonkeyPatc
     assert_same(load("auto"), some_data(3, 3))
 
 
+def test_sets_with_a_plus_between_are_trained_on_together_and_tested_on_the_first(tmp_path: Path) -> None:
+    first, second = some_data(3, 2), some_data(5, 4)
+    put(tmp_path / "first", dataset=first)
+    put(tmp_path / "second.npz", "npz", second)
+    mixed = load(f"{tmp_path / 'first'}+{tmp_path / 'second.npz'}")
+    assert [*mixed.train.labels] == [*first.train.labels, *second.train.labels]
+    assert mixed.train.images[-1].tobytes() == second.train.images[-1].tobytes()
+    assert mixed.test.sha256 == first.test.sha256
+
+
+def test_a_set_without_a_training_part_cannot_be_mixed_in(tmp_path: Path) -> None:
+    put(tmp_path / "first")
+    put(tmp_path / "test.npz", "npz", DataSet(None, DATA.test, "test"))
+    with pytest.raises(DataError, match="no training part"):
+        load(f"{tmp_path / 'first'}+{tmp_path / 'test.npz'}")
+
+
 def test_a_path_may_be_any_format(tmp_path: Path) -> None:
     for name in formats.names():
         found = load(str(put(tmp_path / name, name)))

@@ -21,7 +21,9 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")
 Data = Annotated[
     str,
     typer.Option(
-        "--data", metavar="mnist|synthetic|auto|PATH", help="The data set: a name, a file or a folder."
+        "--data",
+        metavar="mnist|synthetic|auto|PATH",
+        help="The data set: a name, a file or a folder; or several with + between, to train on all.",
     ),
 ]
 Model = Annotated[

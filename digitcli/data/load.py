@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 
 from digitcli.data import formats, mnist
-from digitcli.data.digits import DataSet
+from digitcli.data.digits import DataSet, Digits
 from digitcli.errors import DataError, DigitcliError, OutputError
 from digitcli.files import atomic_path
 from digitcli.output import Progress
@@ -58,7 +59,8 @@ def load(source: str, on_progress: Progress = lambda done, total: None) -> DataS
     """The data set that `source` names.
 
     source: `mnist` (looked for in `places()`, else downloaded to the cache), `synthetic` (built in),
-        `auto` (mnist, or synthetic if MNIST cannot be had), or the path of a file or folder.
+        `auto` (mnist, or synthetic if MNIST cannot be had), the path of a file or folder, or several of
+        these with + between: their training parts together, and the test part of the first.
     on_progress: called with bytes, read or downloaded.
 
     The DataSet's origin tells what was found, and whether it is the genuine MNIST.
@@ -80,6 +82,8 @@ def load(source: str, on_progress: Progress = lambda done, total: None) -> DataS
                 "To see why: digitcli data status",
             )
     path = Path(source).expanduser()
+    if "+" in source and not path.exists():
+        return _mix([load(each, on_progress) for each in source.split("+")])
     if not path.exists():
         raise DataError(
             f"There is no data set '{source}': no such file or folder. "
@@ -176,6 +180,20 @@ def _load_mnist(on_progress: Progress) -> DataSet:
 def _load_path(path: Path, on_progress: Progress) -> tuple[DataSet, mnist.Comparison]:
     dataset, comparison = verify(path, on_progress)
     return replace(dataset, origin=f"{dataset.origin} ({comparison.describe()})"), comparison
+
+
+def _mix(sets: list[DataSet]) -> DataSet:
+    parts = [each.train for each in sets if each.train]
+    origin = " with ".join(each.origin for each in sets)
+    if len(parts) < len(sets):
+        raise DataError(f"{origin}: one of them has no training part, so they cannot be mixed.")
+    train = Digits(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        " with ".join(part.name for part in parts),
+    )
+    warning = next((each.warning for each in sets if each.warning), None)
+    return DataSet(train, sets[0].test, origin, warning)
 
 
 def _synthetic() -> DataSet:
