@@ -89,20 +89,19 @@ def _draw(results: Iterable[Prediction], out: Output) -> None:
     from digitcli.charts import Bars, Picture
 
     for result in results:
-        note = result.error or result.reason
-        title = Text(result.path, style="bold")
-        if result.digit is not None:
-            title.append(f"  {result.digit}", style="bold cyan")
-        if note:
-            title.append(f"  {note}", style="red" if result.error else "yellow")
-        out.chart(title)
+        if result.error:
+            out.chart(Text(result.error, style="red"))  # which names the picture
+        else:
+            digit = "" if result.digit is None else f"  {result.digit}"
+            reason = f"  {result.reason}" if result.reason else ""
+            out.chart(Text.assemble((result.path, "bold"), (digit, "bold cyan"), (reason, "yellow")))
         if result.image is not None:
-            grid = Table.grid(padding=(0, 1))
-            grid.add_column(vertical="middle")
-            grid.add_column(vertical="middle")
+            beside = Table.grid(padding=(0, 1))
+            beside.add_column(vertical="middle", no_wrap=True)  # so that a narrow terminal shortens the bars
+            beside.add_column(vertical="middle")
             shares = {str(digit): share for digit, share in sorted(result.top)}
-            grid.add_row(Picture(result.image), Bars(shares))
-            out.chart(grid)
+            beside.add_row(Picture(result.image), Bars(shares))
+            out.chart(beside)
         out.chart("")
 
 
