@@ -196,7 +196,7 @@ def main() -> None:
             "date": datetime.now(UTC).date().isoformat(),
             "pictures_per_kind": options.count,
             "seed": options.seed,
-            "model": model.description,
+            "model": (model.run or model.path).name,
             "python": platform.python_version(),
             "cores": os.cpu_count(),
         },
