@@ -164,10 +164,10 @@ def _prepared(
     try:
         yield from map_in_order(prepare, batches, min(_cores(), MOST_PROCESSES))
     except WorkerDiedError as error:
-        first, last = error.item[0].name, error.item[-1].name
+        names = " to ".join(dict.fromkeys((error.item[0].name, error.item[-1].name)))
         raise ImageError(
-            f"The process that read {first} to {last} was killed, perhaps for want of memory.\n"
-            f"The pictures before them are done."
+            f"The process that was reading {names} was killed, perhaps for want of memory.\n"
+            "What comes before is done."
         ) from error
 
 

@@ -282,20 +282,21 @@ def test_wrong_usage_has_exit_code_2(digitcli: Run, words: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("pictures")
-def test_without_a_model_it_says_how_to_get_one(digitcli: Run) -> None:
+def test_a_model_that_is_not_there_is_named(digitcli: Run) -> None:
     result = digitcli("predict", "one.png", "--model", "nowhere.tflite")
     assert result.exit_code == 1
     assert "nowhere.tflite" in result.stderr
 
 
 @pytest.mark.usefixtures("pictures")
-def test_predicting_imports_neither_tensorflow_nor_keras(model: Path) -> None:
+def test_one_picture_imports_nothing_that_it_can_do_without(model: Path) -> None:
+    heavy = {"tensorflow", "keras", "matplotlib", "polars", "pyarrow", "tarfile", "digitcli.parallel"}
     program = (
         "import sys\n"
         "from digitcli.cli import app\n"
         "try: app()\n"
         "except SystemExit as end: code = end.code\n"
-        "print(code, sorted({'tensorflow', 'keras', 'matplotlib', 'polars'} & set(sys.modules)))\n"
+        f"print(code, sorted({heavy} & set(sys.modules)))\n"
     )
     words = ["predict", "one.png", "-m", str(model)]
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)

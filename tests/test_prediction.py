@@ -142,5 +142,5 @@ def test_few_pictures_start_no_other_process(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_killed_process_is_an_error_that_names_its_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction, "prepare", die)
-    with pytest.raises(ImageError, match=r"that read a\.png to b\.png was killed"):
+    with pytest.raises(ImageError, match=r"that was reading a\.png to b\.png was killed"):
         results(picture("a.png"), picture("b.png"), start_up=0)

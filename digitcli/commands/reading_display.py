@@ -28,12 +28,12 @@ def with_progress(
     line: _Line | None = None
     with ExitStack() as stack:
         for done, result in enumerate(results, 1):
-            if line:
-                line.move(done)
-            elif time.monotonic() - started > PATIENCE:
+            if not line and time.monotonic() - started > PATIENCE:
                 line = _Line(out)
                 stack.enter_context(line.bar)
                 threading.Thread(target=line.count, args=[pictures], daemon=True).start()
+            if line:
+                line.move(done)
             yield result
 
 
