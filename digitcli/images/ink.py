@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from digitcli.images.components import Components, find_components, joined
 
 Mask = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
 
 FAINTEST_INK = 16
 """The least contrast, of 255, that counts as ink; less is the paper's own texture."""
@@ -21,22 +22,37 @@ class Ink:
 
     strength: (height, width) float32, 0 paper to 1 ink, with the soft edges of the strokes.
     mask: (height, width), where strokes are.
+    scale: how many pixels of the picture one of these is wide.
+    left, top: where in the picture these begin, in its pixels.
     """
 
     strength: NDArray[np.float32]
     mask: Mask
+    scale: float = 1.0
+    left: int = 0
+    top: int = 0
 
     def only(self, mask: Mask) -> Ink:
-        """The part of the ink that lies in a smaller mask, soft edges included."""
-        removed = grown(self.mask & ~mask) & ~grown(mask)
-        return Ink(np.where(removed | ~grown(mask), np.float32(0), self.strength), mask)
+        """The part of the ink that lies in a smaller mask, with its soft edges but not its neighbours'."""
+        kept = grown(mask) & ~(self.mask & ~mask)
+        return replace(self, strength=np.where(kept, self.strength, np.float32(0)), mask=mask)
+
+    def moved(self, left: int, top: int) -> Ink:
+        """The same, of a larger picture in which this one began at left, top."""
+        return replace(self, left=self.left + left, top=self.top + top)
+
+    def on_picture(self, box: Box) -> Box:
+        """Where a box (left, top, right, bottom) of the mask is on the picture, in its pixels."""
+        left, top, right, bottom = (round(each * self.scale) for each in box)
+        return self.left + left, self.top + top, self.left + right, self.top + bottom
 
 
-def find_ink(contrast: NDArray[np.float32], *, strict: bool = False) -> Ink | None:
+def find_ink(contrast: NDArray[np.float32], scale: float = 1.0, *, strict: bool = False) -> Ink | None:
     """Ink, told from the noise of the paper by a threshold with hysteresis; None if there is none.
 
     contrast: (height, width), as from `paper`. Pixels of a quarter of the ink's strength count if they touch
     one of half of it (Canny 1986); all must stand out of the noise.
+    scale: how many pixels of the picture one of these is wide.
     strict: count only what is nearly as strong as the strongest ink, not what is paler, such as ruled lines.
     """
     # The few strongest may be dust or dead pixels.
@@ -59,7 +75,7 @@ def find_ink(contrast: NDArray[np.float32], *, strict: bool = False) -> Ink | No
     mask = parts.mask(sure[1:])
     floor = 2 * noise
     soft = ((contrast - floor) / max(strength - floor, 1)).clip(0, 1)
-    return Ink(np.where(grown(mask), soft, np.float32(0)).astype(np.float32), mask)
+    return Ink(np.where(grown(mask), soft, 0).astype(np.float32), mask, scale)
 
 
 def grown(mask: Mask) -> Mask:
@@ -110,7 +126,7 @@ def largest_group(ink: Ink) -> Mask:
     return parts.mask(chosen & (names == areas.argmax()))
 
 
-def box_of(mask: Mask) -> tuple[int, int, int, int]:
+def box_of(mask: Mask) -> Box:
     """Left, top, right, bottom of what is true, the last two exclusive; the mask is not empty."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,20 +27,15 @@ _LONGER = 2.5
 def without_lines(mask: Mask) -> Mask:
     """The mask (height, width) without lines that are no part of a digit; the same if there are none.
 
-    A long straight stroke is a line only if what is left without it is much smaller, so that neither the bar
-    of a 7 nor the stem of a 4 counts. Strokes that cross a line stay whole.
+    A long straight stroke is a line only if it runs from edge to edge, or if there are several and what is
+    left is much smaller, so that neither the bar of a 7 nor the stem of a 1 counts. Strokes that cross a line
+    stay whole.
     """
-    across, length_across = _without_rows(mask)
-    both, length_down = _without_rows(across.T)
-    down = _without_rows(mask.T)[0] if length_across and length_down else both
-    # How much of the picture's width or height the longest line takes.
-    share_across, share_down = length_across / mask.shape[1], length_down / mask.shape[0]
-    for cleaned, length, share in (
-        (both.T, max(length_across, length_down), max(share_across, share_down)),
-        (across, length_across, share_across),
-        (down.T, length_down, share_down),
-    ):
-        if length and _are_no_strokes(mask, cleaned, length, share):
+    across, lines_across = _without_rows(mask)
+    both, lines_down = _without_rows(across.T)
+    down = _without_rows(mask.T)[0] if lines_across and lines_down else both
+    for cleaned, lines in ((both.T, lines_across + lines_down), (across, lines_across), (down.T, lines_down)):
+        if lines and _are_no_strokes(mask, cleaned, lines):
             return cleaned
     return mask
 
@@ -80,12 +77,20 @@ def _first_gap(run: Mask) -> int:
     return int(run.argmin()) if not run.all() else len(run)
 
 
-def _without_rows(mask: Mask) -> tuple[Mask, int]:
-    """Without long lines that are about horizontal, and how long the longest was; 0 if there is none."""
+@dataclass(frozen=True)
+class _Line:
+    """length: in pixels. share: of the width or height of the picture."""
+
+    length: int
+    share: float
+
+
+def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
+    """Without long lines that are about horizontal, and what these were like."""
     height, width = mask.shape
     rows, columns = np.nonzero(mask)
     if len(rows) < _LEAST_COVER * width or height < 8 or width < 8:
-        return mask, 0
+        return mask, []
     from_middle = columns - width / 2
     step = max(0.02, 2 / width)
     reach = int((_STEEPEST + step) * width / 2) + 2
@@ -102,7 +107,7 @@ def _without_rows(mask: Mask) -> tuple[Mask, int]:
     slope = max((slope + np.linspace(-step, step, 9)).tolist(), key=sharpness)
     counts = profile(slope)
     if (counts[:-2] + counts[1:-1] + counts[2:]).max() < _LEAST_COVER * width:
-        return mask, 0
+        return mask, []
 
     # Upright the lines: row y of `level` follows the slope.
     source = np.arange(-reach, height + reach)[:, None] + np.rint(
@@ -114,7 +119,8 @@ def _without_rows(mask: Mask) -> tuple[Mask, int]:
     cover = (padded[1:-3] | padded[2:-2] | padded[3:-1]).mean(axis=1)
     on_line = (cover >= _LEAST_COVER) & (level.mean(axis=1) >= 0.25 * cover.max())
     result = level.copy()
-    longest = 0
+    lines: list[_Line] = []
+    last = -height
     edges = np.flatnonzero(np.diff(on_line, prepend=False, append=False))
     for top, bottom in zip(edges[::2], edges[1::2], strict=True):
         if bottom - top > max(3, _THICKEST * max(height, width)):
@@ -126,14 +132,18 @@ def _without_rows(mask: Mask) -> tuple[Mask, int]:
         crossing = _widened(above, spread) & _widened(below, spread)
         band = level[top:bottom].any(axis=0)
         ends = np.flatnonzero(band)
-        longest = max(longest, int(ends[-1] - ends[0]) + 1)
+        length = int(ends[-1] - ends[0]) + 1
+        # The two edges of one thick and wavy stroke are not two lines.
+        if top - last > max(8, _THICKEST * max(height, width)):
+            lines.append(_Line(length, length / width))
+        last = bottom
         result[max(0, top - near) : bottom + near, ~crossing] = False
-    if not longest:
-        return mask, 0
+    if not lines:
+        return mask, []
     cleaned = np.zeros_like(mask)
     ys, xs = np.nonzero(result)
     cleaned[source[ys, xs], xs] = True
-    return cleaned, longest
+    return cleaned, lines
 
 
 def _widened(row: Mask, by: int) -> Mask:
@@ -144,7 +154,7 @@ def _widened(row: Mask, by: int) -> Mask:
     return wide
 
 
-def _are_no_strokes(mask: Mask, cleaned: Mask, length: int, share: float) -> bool:
+def _are_no_strokes(mask: Mask, cleaned: Mask, lines: list[_Line]) -> bool:
     parts = find_components(cleaned)
     if not len(parts) or parts.areas.max() < 0.01 * mask.sum():
         return False
@@ -152,9 +162,10 @@ def _are_no_strokes(mask: Mask, cleaned: Mask, length: int, share: float) -> boo
     side = int(parts.sides[largest])
     if side < max(5, 0.04 * max(mask.shape)):
         return False
-    if length >= _LONGER * side:
+    longest = max(line.length for line in lines)
+    if len(lines) > 1 and longest >= _LONGER * side:
         return True
     margin = max(1, round(0.02 * max(mask.shape)))
     left, top, right, bottom = parts.boxes[largest]
     inside = min(left, top, mask.shape[1] - right, mask.shape[0] - bottom) >= margin
-    return bool(inside and share >= 0.96 and length >= side)
+    return bool(inside and max(line.share for line in lines) >= 0.96 and longest >= side)

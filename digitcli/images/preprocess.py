@@ -49,8 +49,8 @@ def readings(image: Image.Image) -> Iterator[Reading]:
         yield Reading("as it is", finished)
         return
     seen: list[NDArray[np.uint8]] = []
-    for name, ink in _inks(image):
-        pixels = _digit(ink)
+    for name, ink in inks(image):
+        pixels = digit_of(_closer(ink, image))
         if all(np.abs(pixels.astype(np.int16) - other).mean() > 4 for other in seen):
             seen.append(pixels)
             yield Reading(name, pixels)
@@ -64,12 +64,14 @@ def _in_mnist_form(image: Image.Image) -> NDArray[np.uint8] | None:
     return None
 
 
-def _inks(image: Image.Image, depth: int = 0) -> Iterator[tuple[str, Ink]]:
+def inks(image: Image.Image, depth: int = 0) -> Iterator[tuple[str, Ink]]:
+    """The ways to tell ink from paper in a picture, with their names, likeliest first."""
     pixels = _pixels(image)
     factor = image.width / pixels.shape[1]
     if depth < 3 and (box := frame_inside(paper.differs_from_border(pixels))):
-        for name, inner in _inks(_cropped(image, box, factor), depth + 1):
-            yield f"inside the frame, {name}", inner
+        left, top, right, bottom = (round(each * factor) for each in box)
+        for name, inner in inks(image.crop((left, top, right, bottom)), depth + 1):
+            yield f"inside the frame, {name}", inner.moved(left, top)
     flat = paper.contrast_to_border(pixels)
     uneven = paper.is_uneven(pixels, flat)
     dark = paper.ink_is_dark(pixels)
@@ -82,48 +84,41 @@ def _inks(image: Image.Image, depth: int = 0) -> Iterator[tuple[str, Ink]]:
     order = (1, 0, 3) if uneven else (0, 1, 2)
     for name, contrast in (contrasts[index] for index in order):
         values = contrast()
-        ink = find_ink(values)
+        ink = find_ink(values, factor)
         if ink is None:
             continue
         cleaned = without_lines(ink.mask)
         if cleaned is not ink.mask:
-            yield f"{name}, without lines", _closer(ink.only(cleaned), image, factor)
-        yield name, _closer(ink, image, factor)
-        if strong := find_ink(values, strict=True):
+            yield f"{name}, without lines", ink.only(cleaned)
+        yield name, ink
+        if strong := find_ink(values, factor, strict=True):
             yield f"{name}, strong ink", strong
 
 
-def _closer(ink: Ink, image: Image.Image, factor: float) -> Ink:
-    """The same, from more pixels of the picture where it was reduced by `factor` and the digit is small."""
-    if factor < 2:
+def digit_of(ink: Ink) -> NDArray[np.uint8]:
+    """The one digit that some ink is, dust aside, in MNIST's form: (28, 28) uint8."""
+    digit = ink.only(largest_group(ink))
+    left, top, right, bottom = box_of(digit.mask)
+    return centre_by_mass(fit_in_20x20(even_strokes(digit.strength[top:bottom, left:right])))
+
+
+def _closer(ink: Ink, image: Image.Image) -> Ink:
+    """The same, from more pixels of the picture where it was reduced and the digit is small."""
+    if ink.scale < 2:
         return ink
-    box = box_of(largest_group(ink))
-    side = max(box[2] - box[0], box[3] - box[1])
-    if side >= _LEGIBLE:
+    left, top, right, bottom = box_of(largest_group(ink))
+    if max(right - left, bottom - top) >= _LEGIBLE:
         return ink
-    room = side // 3 + 2
-    wider = (box[0] - room, box[1] - room, box[2] + room, box[3] + room)
+    room = max(right - left, bottom - top) // 3 + 2
     height, width = ink.mask.shape
-    inside = (max(wider[0], 0), max(wider[1], 0), min(wider[2], width), min(wider[3], height))
-    return next((closer for _, closer in _inks(_cropped(image, inside, factor), depth=3)), ink)
-
-
-def _cropped(image: Image.Image, box: tuple[int, int, int, int], factor: float) -> Image.Image:
-    left, top, right, bottom = (round(each * factor) for each in box)
-    return image.crop((left, top, min(right, image.width), min(bottom, image.height)))
+    box = (max(left - room, 0), max(top - room, 0), min(right + room, width), min(bottom + room, height))
+    return next((closer for _, closer in inks(image.crop(ink.on_picture(box)), depth=3)), ink)
 
 
 def _pixels(image: Image.Image) -> NDArray[np.float32]:
     image = image.reduce(-(-max(image.size) // _WORKING_SIDE))
     pixels = np.asarray(image, dtype=np.float32)
     return pixels[..., None] if pixels.ndim == 2 else pixels
-
-
-def _digit(ink: Ink) -> NDArray[np.uint8]:
-    mask = largest_group(ink)
-    left, top, right, bottom = box_of(mask)
-    digit = ink.only(mask).strength[top:bottom, left:right]
-    return centre_by_mass(fit_in_20x20(even_strokes(digit)))
 
 
 def choose(probabilities: NDArray[np.float32]) -> int:
