@@ -25,6 +25,8 @@ RUNS = Path("MNIST/runs")
 KERAS_MODEL = "model.keras"
 LITERT_MODEL = "model.tflite"
 RECORD = "run.json"
+BUNDLED = Path(__file__).parent / "assets" / LITERT_MODEL
+"""Comes with digitcli, for those who never trained; its card lies beside it."""
 
 
 @dataclass(frozen=True)
@@ -88,17 +90,16 @@ def newest() -> Path | None:
 
 
 def find_model(path: Path | None = None, *, prefer: str = LITERT_MODEL) -> FoundModel:
-    """The model that `path` means: a run directory, a model file or folder; the newest run without a path.
+    """The model that `path` means: a run directory, a model file or folder.
 
+    Without a path it is the newest run, else the bundled model.
     prefer: which of a run's two model files to take, if both are there.
-    Raises ModelError if there is nothing.
+    Raises ModelError if there is nothing at `path`.
     """
     if path is None:
         run = newest()
         if run is None:
-            raise ModelError(
-                f"No trained run in {RUNS}. Train one with: digitcli train, or name a model with --model."
-            )
+            return FoundModel(BUNDLED, None, "the one that comes with digitcli")
         return FoundModel(_model_of(run, prefer), run, f"the newest run, {run}")
     if not path.exists():
         raise ModelError(f"There is no model at {path}.")

@@ -179,7 +179,6 @@ assert not loaded, loaded
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "message"),
     [
-        ((), 1, "digitcli train"),
         (("absent.tflite",), 1, "absent.tflite"),
         (("empty",), 1, "empty"),
         (("note.txt",), 1, "note.txt"),
@@ -209,3 +208,11 @@ def test_absent_data_is_one_clear_line_and_a_document_with_json(
     error = json.loads(result.stdout)["error"]
     assert error["kind"] == "DataError"
     assert "absent.npz" in error["message"]
+
+
+def test_without_any_run_the_bundled_model_is_scored_and_said_so(
+    digitcli: Callable[..., Any], archive: Path
+) -> None:
+    result = digitcli("evaluate", "--data", archive)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Model: the one that comes with digitcli")

@@ -100,9 +100,12 @@ def test_model_file_knows_the_run_it_is_part_of():
     assert runs.find_model(run / "model.keras").run == run
 
 
-def test_no_run_at_all_says_how_to_get_one():
-    with pytest.raises(ModelError, match="digitcli train"):
-        runs.find_model()
+def test_without_any_run_the_bundled_model_is_taken():
+    found = runs.find_model()
+    assert found.path == runs.BUNDLED
+    assert found.path.stat().st_size < 1_000_000
+    assert found.run is None
+    assert found.description == "the one that comes with digitcli"
 
 
 def test_absent_model_is_named():

@@ -28,7 +28,9 @@ Data = Annotated[
 ]
 Model = Annotated[
     Path | None,
-    typer.Option("--model", "-m", help="A run or model file. Default: the newest finished run."),
+    typer.Option(
+        "--model", "-m", help="A run or model file. Default: the newest finished run, else the bundled model."
+    ),
 ]
 
 

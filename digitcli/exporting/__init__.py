@@ -87,7 +87,10 @@ def export(
             elif format == "tflite":
                 shutil.copyfile(model, temporary)
             else:
-                raise ModelError(f"{model} cannot become {format}: a .tflite has lost what that would need.")
+                raise ModelError(
+                    f"{model} cannot become {format}: a .tflite has lost what that would need.\n"
+                    "Export a run instead (make one with: digitcli train), or a .keras file."
+                )
             on_progress(2, STEPS)
             written = _load_written(temporary, f"The {format} export of {model}")
             on_progress(3, STEPS)
