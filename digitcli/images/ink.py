@@ -85,13 +85,18 @@ def grown(mask: Mask) -> Mask:
     return rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
 
 
-def on_page(parts: Components, shape: tuple[int, int]) -> Mask:
-    """Which parts are no shadow, edge of the page or dust: (n,)."""
+def on_page(parts: Components, shape: tuple[int, int], *, several: bool = False) -> Mask:
+    """Which parts are no shadow, edge of the page or dust: (n,).
+
+    several: there may be several digits, so that one may run over the edge although others do not.
+    """
     height, width = shape
     left, top, right, bottom = parts.boxes.T
     touching = (left == 0) | (top == 0) | (right == width) | (bottom == height)
     sides = parts.sides
     inner = sides[~touching].max(initial=0)
+    if several:
+        touching &= (sides < 0.5 * inner) | (sides > 1.5 * inner)
     # Digits may run over the edge, but not where others, about as large, lie whole within.
     chosen = ~(touching & (inner >= 0.4 * sides)) if inner > 0.06 * max(shape) else np.ones(len(parts), bool)
     areas = np.where(chosen, parts.areas, 0)

@@ -59,7 +59,9 @@ def even_strokes(digit: NDArray[np.float32]) -> NDArray[np.float32]:
         for _ in range(min(4, round((width - THICKEST + 0.3) * _FINE / 2))):
             thinner = thinner.filter(ImageFilter.MinFilter(3))
         image = thinner
-    return np.asarray(image, dtype=np.float32) / np.float32(255)
+    evened = np.asarray(image, dtype=np.float32) / np.float32(255)
+    # What is small in both directions may be thinned to nothing.
+    return evened if evened.any() else digit
 
 
 def _block_max(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -1,0 +1,288 @@
+"""All digits of a picture, in reading order.
+
+Ink is cut into more pieces than there are digits; the classifier, with a few rules of size, decides which
+neighbouring pieces make a digit, by the best path through all of them (over-segmentation and dynamic
+programming: Casey & Lecolinet 1996; LeCun et al. 1998, section V).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from digitcli.images.components import Components, find_components
+from digitcli.images.geometry import centre_by_mass, fit_in_20x20
+from digitcli.images.ink import Box, Ink, box_of, grown, on_page
+from digitcli.images.preprocess import inks
+from digitcli.images.strokes import even_strokes, stroke_width
+
+Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+MOST_PIECES = 6
+"""Of a digit: what a broken stroke or a cut through it leaves."""
+
+_CUT = 0.8
+"""What it costs to cut through a stroke as wide as the pen, as a negative log probability."""
+
+_WIDE = 5.0
+"""What it costs, in the same way, if a digit is wider than high by its height."""
+
+_GAP = 1.5
+"""How far apart the ends of a broken stroke are, in widths of the pen."""
+
+_ENOUGH = 0.7
+"""Mean confidence with which a first look at the picture is believed without trying others."""
+
+_SURER = 0.25
+"""By how much another look must be surer than the first."""
+
+_MOST_IN_LINE = 100
+"""Pieces; more are a texture."""
+
+_LOOKS = 3
+"""Ways to tell ink from paper that are tried."""
+
+
+@dataclass(frozen=True)
+class Digit:
+    """A digit in a picture.
+
+    digit: 0-9. confidence: its probability, 0-1. box: left, top, width, height in pixels of the picture.
+    pixels: (28, 28) uint8, what was classified.
+    """
+
+    digit: int
+    confidence: float
+    box: Box
+    pixels: NDArray[np.uint8]
+
+
+def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Digit]]:
+    """The digits of a picture: lines from top to bottom, in each its digits from left to right.
+
+    image: mode L or RGB. probabilities: a classifier, (n, 28, 28) uint8 to (n, 10).
+    Lines may be slanted, digits broken or touching. An empty list where there is no ink.
+    """
+    best: list[list[Digit]] = []
+    highest = -1.0
+    for look, (_, ink) in enumerate(inks(image)):
+        lines = [line for pieces in _lines(ink) if (line := _read_line(ink, pieces, probabilities))]
+        confidences = [digit.confidence for line in lines for digit in line]
+        # The first look is the likeliest, so another must be clearly surer.
+        mean = float(np.mean(confidences or [0])) + (_SURER if look == 0 else 0)
+        if mean > highest:
+            best, highest = lines, mean
+        if highest >= _ENOUGH + _SURER or look + 1 == _LOOKS:
+            break
+    return best
+
+
+def holds_several(lines: list[list[Digit]]) -> bool:
+    """Whether what `read_many` found is more than one digit with some dust about it."""
+    digits = [digit for line in lines for digit in line]
+    tallest = max((digit.box[3] for digit in digits), default=0)
+    return sum(digit.box[3] >= 0.5 * tallest and digit.confidence >= 0.5 for digit in digits) > 1
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Part of a digit, or a whole one: the columns left to right of component `part`.
+
+    cluster: tells which parts are so near to each other that they are likely one broken stroke.
+    cut: how much of a stroke's width was cut through at its left end; 0 if it begins there.
+    """
+
+    part: int
+    cluster: int
+    box: Box
+    cut: float
+    parts: Components
+
+    def mask(self, window: Box) -> NDArray[np.bool_]:
+        """Where it is in a window of the picture."""
+        left, top, right, bottom = window
+        inside: NDArray[np.bool_] = self.parts.labels[top:bottom, left:right] == self.part + 1
+        columns = np.arange(left, right)
+        return inside & (columns >= self.box[0]) & (columns < self.box[2])
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Pieces from left to right, and how tall the digits of the line are, in pixels."""
+
+    pieces: list[_Piece]
+    height: float
+
+
+def _lines(ink: Ink) -> list[_Line]:
+    parts = find_components(ink.mask)
+    chosen = on_page(parts, ink.mask.shape, several=True)
+    if not chosen.any():
+        return []
+    page = parts.mask(chosen)
+    pen = stroke_width(page)
+    margin = round(_GAP / 2 * pen)
+    clusters = find_components(_grown_by(page, margin))
+    boxes = clusters.boxes
+    own_heights = np.maximum(boxes[:, 3] - boxes[:, 1] - 2 * margin, 1)
+    # Small parts, such as the bar of a 5, follow the digits that they are near.
+    by_height = np.argsort(own_heights)
+    ink_below = np.cumsum(clusters.areas[by_height])
+    usual = own_heights[by_height[np.searchsorted(ink_below, ink_below[-1] / 2)]]
+    tall = own_heights >= 0.45 * usual
+    rows: list[list[int]] = []
+    for cluster in sorted(np.flatnonzero(tall).tolist(), key=lambda cluster: int(boxes[cluster, 0])):
+        overlaps = [_overlap(boxes[row[-1]], boxes[cluster]) for row in rows]
+        if overlaps and max(overlaps) > 0.35:
+            rows[int(np.argmax(overlaps))].append(cluster)
+        else:
+            rows.append([cluster])
+    heights = [max(1.0, float(np.percentile(own_heights[row], 75))) for row in rows]
+    for cluster in np.flatnonzero(~tall).tolist():
+        distances = [min(_distance(boxes[other], boxes[cluster]) for other in row) for row in rows]
+        nearest = int(np.argmin(distances))
+        if distances[nearest] < 0.35 * heights[nearest]:
+            rows[nearest].append(cluster)
+    # Any pixel of a part tells its cluster.
+    cluster_of = np.zeros(len(parts) + 1, np.intp)
+    cluster_of[parts.labels[page]] = clusters.labels[page]
+    lines = []
+    for row, height in sorted(zip(rows, heights, strict=True), key=lambda each: _middle(boxes[each[0]])):
+        pieces = [
+            piece
+            for cluster in row
+            for part in np.flatnonzero(chosen & (cluster_of[1:] == cluster + 1)).tolist()
+            for piece in _cut(parts, part, cluster, height, pen)
+        ]
+        pieces.sort(key=lambda piece: piece.box[0] + piece.box[2])
+        if len(pieces) <= _MOST_IN_LINE:
+            lines.append(_Line(pieces, height))
+    return lines
+
+
+def _middle(boxes: NDArray[np.intp]) -> float:
+    """The mean height at which boxes (n, 4) are."""
+    return float(boxes[:, [1, 3]].mean())
+
+
+def _grown_by(mask: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
+    for _ in range(steps):
+        mask = grown(mask)
+    return mask
+
+
+def _overlap(a: NDArray[np.intp], b: NDArray[np.intp]) -> float:
+    """How much of the lower of two boxes lies beside the other, 0-1."""
+    shared = min(a[3], b[3]) - max(a[1], b[1])
+    return float(shared / min(a[3] - a[1], b[3] - b[1]))
+
+
+def _distance(a: NDArray[np.intp], b: NDArray[np.intp]) -> float:
+    """Between two boxes; 0 where they overlap."""
+    return float(np.hypot(*np.maximum(np.maximum(a[:2], b[:2]) - np.minimum(a[2:], b[2:]), 0)))
+
+
+def _cut(parts: Components, part: int, cluster: int, height: float, pen: float) -> list[_Piece]:
+    """A component in pieces, cut where there is the least ink above each other."""
+    left, top, right, bottom = (int(each) for each in parts.boxes[part])
+    width = right - left
+    cuts: list[int] = []
+    mask = parts.labels[top:bottom, left:right] == part + 1
+    profile = mask.sum(axis=0).astype(np.float64)
+    if width > 0.6 * height and width >= 8:
+        reach = max(1, round(0.12 * height))
+        padded = np.pad(profile, reach, mode="edge")
+        least = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).min(axis=1)
+        low = (profile <= least) & (profile <= max(2.2 * pen, 2))
+        margin = round(0.15 * height)
+        low[:margin] = low[max(width - margin, 0) :] = False
+        edges = np.flatnonzero(np.diff(low, prepend=False, append=False))
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            middle = int(start + end) // 2
+            if not cuts or middle - cuts[-1] >= reach:
+                cuts.append(middle)
+    pieces = []
+    for start, end in zip([0, *cuts], [*cuts, width], strict=True):
+        columns = mask[:, start:end]
+        rows = np.flatnonzero(columns.any(axis=1))
+        box = (left + start, top + int(rows[0]), left + end, top + int(rows[-1]) + 1)
+        pieces.append(_Piece(part, cluster, box, float(profile[start]) / pen if start else 0.0, parts))
+    return pieces
+
+
+def _read_line(ink: Ink, line: _Line, probabilities: Probabilities) -> list[Digit]:
+    """The best way to put the pieces of a line together, by dynamic programming over where digits end."""
+    pieces = line.pieces
+    candidates = [
+        (start, end)
+        for start in range(len(pieces))
+        for end in range(start + 1, min(start + MOST_PIECES, len(pieces)) + 1)
+        if end == start + 1 or _width(pieces[start:end]) <= 1.6 * line.height
+    ]
+    found = [_as_digit(ink, pieces[start:end]) for start, end in candidates]
+    rows = probabilities(np.stack([pixels for pixels, _ in found]))
+    best: list[tuple[float, int, int]] = [(0.0, -1, -1)] + [(-np.inf, -1, -1)] * len(pieces)
+    for index, (start, end) in enumerate(candidates):
+        score = float(np.log(max(float(rows[index].max()), 1e-6))) - _penalty(pieces[start:end], line.height)
+        if best[start][0] + score > best[end][0]:
+            best[end] = (best[start][0] + score, start, index)
+    digits = []
+    end = len(pieces)
+    while end > 0:
+        _, start, index = best[end]
+        pixels, box = found[index]
+        left, top, right, bottom = ink.on_picture(box)
+        digit = int(rows[index].argmax())
+        digits.append(
+            Digit(digit, float(rows[index][digit]), (left, top, right - left, bottom - top), pixels)
+        )
+        end = start
+    return digits[::-1]
+
+
+def _width(pieces: list[_Piece]) -> int:
+    return max(piece.box[2] for piece in pieces) - min(piece.box[0] for piece in pieces)
+
+
+def _penalty(pieces: list[_Piece], height: float) -> float:
+    """How unlikely, as a negative log probability, it is from their sizes that pieces are one digit."""
+    tops, bottoms = [piece.box[1] for piece in pieces], [piece.box[3] for piece in pieces]
+    own_height = max(bottoms) - min(tops)
+    width = _width(pieces)
+    penalty = 0.0
+    if pieces[0].cut:
+        penalty += _CUT * (0.5 + pieces[0].cut)
+    penalty += _WIDE * max(0.0, width / max(own_height, 1) - 0.9)
+    penalty += 6 * max(0.0, 0.6 - max(own_height, width) / height)
+    penalty += 6 * max(0.0, own_height / height - 1.4)
+    for before, after in pairwise(pieces):
+        shared = min(before.box[2], after.box[2]) - max(before.box[0], after.box[0])
+        narrower = min(before.box[2] - before.box[0], after.box[2] - after.box[0])
+        if before.part == after.part or shared >= 0.5 * narrower:
+            continue
+        # Separate parts side by side are digits of their own if both are as tall as digits.
+        shorter = min(before.box[3] - before.box[1], after.box[3] - after.box[1]) / height
+        if before.cluster == after.cluster:
+            penalty += 8 * max(0.0, shorter - 0.6)
+        else:
+            penalty += 1 + 6 * max(0.0, shorter - 0.4) + 6 * max(0.0, -shared / height)
+    return penalty
+
+
+def _as_digit(ink: Ink, pieces: list[_Piece]) -> tuple[NDArray[np.uint8], Box]:
+    boxes = np.array([piece.box for piece in pieces])
+    left, top = (int(each) for each in boxes[:, :2].min(axis=0))
+    right, bottom = (int(each) for each in boxes[:, 2:].max(axis=0))
+    height, width = ink.mask.shape
+    window = (max(left - 1, 0), max(top - 1, 0), min(right + 1, width), min(bottom + 1, height))
+    area = np.s_[window[1] : window[3], window[0] : window[2]]
+    mask = np.logical_or.reduce([piece.mask(window) for piece in pieces])
+    digit = Ink(ink.strength[area], ink.mask[area]).only(mask)
+    left_inside, top_inside, right_inside, bottom_inside = box_of(mask)
+    cut_out = digit.strength[top_inside:bottom_inside, left_inside:right_inside]
+    return centre_by_mass(fit_in_20x20(even_strokes(cut_out))), (left, top, right, bottom)

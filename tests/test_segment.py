@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image, ImageDraw
+
+from digitcli.data import synthetic
+from digitcli.images.geometry import SIDE
+from digitcli.images.segment import Digit, holds_several, read_many
+
+DIGITS = synthetic.generate(300, seed=3)
+
+
+SHIFTED = np.concatenate(
+    [np.roll(DIGITS.images, (y, x), (1, 2)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+).reshape(9 * len(DIGITS), -1)
+KNOWN = (SHIFTED / np.linalg.norm(SHIFTED.astype(np.float32), axis=1, keepdims=True)).astype(np.float32)
+
+
+def nearest(images: np.ndarray) -> np.ndarray:
+    """A classifier in a few lines: the digit of DIGITS that overlaps most, however sure."""
+    asked = images.reshape(len(images), -1).astype(np.float32)
+    likeness = asked / np.linalg.norm(asked, axis=1, keepdims=True) @ KNOWN.T
+    rows = np.full((len(images), 10), 0.001, np.float32)
+    best = likeness.argmax(axis=1)
+    rows[np.arange(len(images)), DIGITS.labels[best % len(DIGITS)]] = likeness.max(axis=1) ** 8
+    return rows
+
+
+def page(*lines: str, gap: int = 6, tilt: int = 0) -> Image.Image:
+    """Digits of DIGITS, 56 pixels tall, dark on white; each digit `tilt` pixels lower than that before it."""
+    image = np.full((40 + 90 * len(lines) + 12 * abs(tilt), 620), 255, np.uint8)
+    for row, line in enumerate(lines):
+        left = 20
+        for column, text in enumerate(line):
+            digit = DIGITS.images[np.flatnonzero(DIGITS.labels == int(text))[column]]
+            digit = digit[np.ix_(digit.any(axis=1), digit.any(axis=0))].repeat(3, 0).repeat(3, 1)
+            top = 20 + 90 * row + tilt * column
+            area = image[top : top + digit.shape[0], left : left + digit.shape[1]]
+            area[...] = np.minimum(area, 255 - digit)
+            left += digit.shape[1] + gap
+    return Image.fromarray(image)
+
+
+def text_of(lines: list[list[Digit]]) -> str:
+    return "\n".join("".join(str(digit.digit) for digit in line) for line in lines)
+
+
+@pytest.mark.parametrize("text", ["7", "42", "314159", "0123456789"])
+def test_a_number_is_read_from_left_to_right(text: str) -> None:
+    assert text_of(read_many(page(text), nearest)) == text
+
+
+def test_lines_are_read_from_top_to_bottom() -> None:
+    assert text_of(read_many(page("271", "8", "30246"), nearest)) == "271\n8\n30246"
+
+
+def test_lines_may_be_slanted() -> None:
+    assert text_of(read_many(page("56702", "38149", tilt=9), nearest)) == "56702\n38149"
+
+
+def test_touching_digits_are_split() -> None:
+    assert text_of(read_many(page("2063", gap=-3), nearest)) == "2063"
+
+
+def test_boxes_are_around_the_digits_in_pixels_of_the_picture() -> None:
+    small = read_many(page("305"), nearest)[0]
+    large = page("305")
+    large = large.resize((large.width * 5, large.height * 5), Image.Resampling.NEAREST)
+    for one, other in zip(small, read_many(large, nearest)[0], strict=True):
+        assert one.box[1] == 20
+        assert max(one.box[2:]) == pytest.approx(60, abs=2)
+        assert np.abs(np.array(one.box) * 5 - other.box).max() <= 20
+        assert one.pixels.shape == (SIDE, SIDE)
+
+
+def test_lines_dust_and_a_frame_are_not_read() -> None:
+    image = page("4823")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((2, 2, image.width - 3, image.height - 3), outline=0, width=2)
+    draw.line([(3, 100), (image.width - 3, 101)], fill=90)
+    draw.ellipse((500, 50, 503, 53), fill=0)
+    assert text_of(read_many(image, nearest)) == "4823"
+
+
+def test_one_digit_is_told_from_several() -> None:
+    assert not holds_several(read_many(page("8"), nearest))
+    assert holds_several(read_many(page("81"), nearest))
+    assert holds_several(read_many(page("8", "1"), nearest))
+    assert not holds_several([])
+
+
+def test_a_broken_stroke_is_one_digit() -> None:
+    image = page("0")
+    ImageDraw.Draw(image).rectangle((0, 44, 200, 50), fill=255)
+    assert len(read_many(image, nearest)[0]) == 1
+
+
+def test_a_blank_page_holds_no_digits() -> None:
+    assert read_many(Image.new("RGB", (200, 100), "white"), nearest) == []
+
+
+@given(
+    pixels=arrays(np.uint8, st.tuples(st.integers(1, 30), st.integers(1, 30))),
+    colour=st.booleans(),
+)
+@settings(max_examples=15, deadline=None)
+def test_any_picture_is_read_the_same_each_time(pixels: np.ndarray, colour: bool) -> None:
+    image = Image.fromarray(pixels)
+    if colour:
+        image = Image.merge("RGB", (image, image.rotate(180), image))
+    lines = read_many(image, nearest)
+    assert text_of(lines) == text_of(read_many(image, nearest))
+    for digit in (digit for line in lines for digit in line):
+        left, top, width, height = digit.box
+        assert 0 <= left < left + width <= image.width
+        assert 0 <= top < top + height <= image.height
