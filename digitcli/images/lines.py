@@ -125,14 +125,15 @@ def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
     for top, bottom in zip(edges[::2], edges[1::2], strict=True):
         if bottom - top > max(3, _THICKEST * max(height, width)):
             continue
+        band = np.logical_or.reduce(padded[1 + top : 3 + bottom])
+        length = _longest_run(band, max(3, width // 100))
+        if length < _LEAST_COVER * width:
+            continue
         near = max(1, (bottom - top) // 3)
         above = np.logical_or.reduce(padded[max(0, 2 + top - near) : 2 + top])
         below = np.logical_or.reduce(padded[2 + bottom : 2 + bottom + near])
         spread = bottom - top + 1
         crossing = _widened(above, spread) & _widened(below, spread)
-        band = level[top:bottom].any(axis=0)
-        ends = np.flatnonzero(band)
-        length = int(ends[-1] - ends[0]) + 1
         # The two edges of one thick and wavy stroke are not two lines.
         if top - last > max(8, _THICKEST * max(height, width)):
             lines.append(_Line(length, length / width))
@@ -144,6 +145,15 @@ def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
     ys, xs = np.nonzero(result)
     cleaned[source[ys, xs], xs] = True
     return cleaned, lines
+
+
+def _longest_run(row: Mask, gap: int) -> int:
+    """How long the longest part of a row (n,) is that has no gap longer than `gap`."""
+    at = np.flatnonzero(row)
+    breaks = np.flatnonzero(np.diff(at) > gap + 1)
+    starts = at[np.concatenate([[0], breaks + 1])]
+    ends = at[np.concatenate([breaks, [len(at) - 1]])]
+    return int((ends - starts).max()) + 1
 
 
 def _widened(row: Mask, by: int) -> Mask:

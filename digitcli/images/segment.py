@@ -26,7 +26,7 @@ Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 MOST_PIECES = 6
 """Of a digit: what a broken stroke or a cut through it leaves."""
 
-_CUT = 0.8
+_CUT = 1.5
 """What it costs to cut through a stroke as wide as the pen, as a negative log probability."""
 
 _WIDE = 5.0
