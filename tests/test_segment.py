@@ -118,3 +118,15 @@ def test_any_picture_is_read_the_same_each_time(pixels: np.ndarray, colour: bool
         left, top, width, height = digit.box
         assert 0 <= left < left + width <= image.width
         assert 0 <= top < top + height <= image.height
+
+
+@pytest.mark.parametrize("paper", ["white", "gold"])
+def test_digits_in_a_long_low_box_are_whole(paper: str) -> None:
+    page_of_ten = page("3141234171", gap=14).crop((0, 0, 620, 100))
+    image = Image.new("RGB", (660, 150), "white")
+    ImageDraw.Draw(image).rectangle((18, 23, 641, 126), fill=paper, outline="black", width=2)
+    ink = page_of_ten.crop((0, 4, 620, 100))
+    image.paste("navy", (20, 27), ink.point(lambda level: 255 - level))
+    (line,) = read_many(image, nearest)
+    assert len(line) == 10
+    assert all(digit.box[3] > 50 for digit in line)

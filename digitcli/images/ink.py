@@ -16,6 +16,10 @@ FAINTEST_INK = 16
 """The least contrast, of 255, that counts as ink; less is the paper's own texture."""
 
 
+_FEWEST_DOTS = 8
+"""On dotted paper; fewer may be what a dry pen left."""
+
+
 @dataclass(frozen=True)
 class Ink:
     """What was found on the paper.
@@ -101,7 +105,18 @@ def on_page(parts: Components, shape: tuple[int, int], *, several: bool = False)
     chosen = ~(touching & (inner >= 0.4 * sides)) if inner > 0.06 * max(shape) else np.ones(len(parts), bool)
     areas = np.where(chosen, parts.areas, 0)
     chosen &= areas >= 0.015 * areas.max(initial=0)
-    return np.asarray(chosen)
+    return np.asarray(chosen & ~_dots(parts, chosen))
+
+
+def _dots(parts: Components, chosen: Mask) -> Mask:
+    """Which parts are the dots of dotted paper: many, small, compact and of one size; (n,)."""
+    sides, areas = parts.sides, parts.areas
+    small = chosen & (sides <= 0.2 * sides[chosen].max(initial=0))
+    if np.count_nonzero(small) < _FEWEST_DOTS:
+        return np.zeros(len(parts), bool)
+    usual = np.median(areas[small])
+    dots = small & (areas >= usual / 2) & (areas <= 2 * usual) & (areas >= 0.4 * sides**2)
+    return np.asarray(dots & (np.count_nonzero(dots) >= _FEWEST_DOTS))
 
 
 def groups(parts: Components, chosen: Mask, gap: float) -> NDArray[np.intp]:

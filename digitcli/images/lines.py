@@ -55,7 +55,7 @@ def frame_inside(mask: Mask) -> tuple[int, int, int, int] | None:
     if min(width, height) < 12 or width * height < 0.1 * mask.size:
         return None
     box = parts.labels[top:bottom, left:right] == largest + 1
-    margin = max(1, round(0.02 * max(width, height)))
+    margin = max(1, round(0.02 * min(width, height)))
     sides = (box[:margin].any(0), box[-margin:].any(0), box[:, :margin].any(1), box[:, -margin:].any(1))
     if min(side.mean() for side in sides) < 0.9:
         return None
@@ -66,7 +66,7 @@ def frame_inside(mask: Mask) -> tuple[int, int, int, int] | None:
     filled = box.mean() > 0.5
     if filled:
         outline = 2 * margin
-    elif outline > 0.06 * max(width, height) + 2 * margin:
+    elif outline > 0.06 * min(width, height) + 2 * margin:
         return None
     if min(width, height) <= 2 * outline + 4:
         return None
