@@ -60,7 +60,9 @@ class _Group(TyperGroup):
         except Exception as error:
             if debug:
                 raise
-            if hasattr(error, "format_message"):  # Typer's own complaints about the command line
+            if type(error).__name__ == "NoArgsIsHelpError":  # which Typer does not export; help is shown
+                code = 2
+            elif hasattr(error, "format_message"):  # Typer's own complaints about the command line
                 message = f"{error.format_message().rstrip('.')}. See digitcli --help."
                 code = _fail(arguments, message, "UsageError", 2, as_json)
             else:

@@ -65,6 +65,14 @@ def test_value_of_wrong_type_is_usage_error(digitcli):
     assert "'many' is not a valid int" in result.stderr
 
 
+@pytest.mark.parametrize("arguments", [[], ["data"]], ids=str)
+def test_no_command_shows_help_and_is_wrong_usage(digitcli, arguments):
+    result = digitcli(*arguments)
+    assert result.exit_code == 2
+    assert "Usage:" in result.stdout
+    assert result.stderr == ""
+
+
 def test_unknown_command_is_usage_error(digitcli):
     result = digitcli("trian")
     assert result.exit_code == 2
