@@ -9,6 +9,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from rich.console import Console
@@ -17,9 +18,8 @@ from rich.text import Text
 from digitcli.data.load import places
 
 DOCS = Path(__file__).parent
-COMMANDS = ("digitcli train", "digitcli predict examples", "digitcli evaluate")
+COMMANDS = ("digitcli predict examples", "digitcli evaluate", "digitcli train --preset mlp-512")
 WIDTH = 100
-EPOCHS_SHOWN = 3
 
 
 def prepare(folder: Path) -> None:
@@ -47,23 +47,16 @@ def run(command: str, folder: Path) -> str:
     return result.stdout
 
 
-def shorten(lines: list[str]) -> list[str]:
-    """The first and last epochs only."""
-    epochs = [number for number, line in enumerate(lines) if line.startswith("epoch ")]
-    hidden = epochs[EPOCHS_SHOWN:-EPOCHS_SHOWN]
-    return [*lines[: hidden[0]], "…", *lines[hidden[-1] + 1 :]] if hidden else lines
-
-
 def main() -> None:
     """Runs the commands and draws."""
     console = Console(record=True, width=WIDTH, file=io.StringIO())
-    folder = Path(sys.argv[1])
-    prepare(folder)
-    for command in COMMANDS:
-        console.print(f"[bold green]$[/] [bold]{command}[/]", highlight=False)
-        for line in shorten(run(command, folder).splitlines()):
-            console.print(Text.from_ansi(line), soft_wrap=True)
-        console.print()
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(Path(folder))
+        for command in COMMANDS:
+            console.print(f"[bold green]$[/] [bold]{command}[/]", highlight=False)
+            for line in run(command, Path(folder)).splitlines():
+                console.print(Text.from_ansi(line), soft_wrap=True)
+            console.print()
     console.save_svg(str(DOCS / "terminal.svg"), title="digitcli")
 
 
