@@ -6,12 +6,13 @@ processes once that is worth starting some; the classifier stays in this one.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from digitcli.errors import ImageError
 from digitcli.images.decode import open_picture
 from digitcli.images.preprocess import to_mnist
 from digitcli.sources.source import Source
+
+if TYPE_CHECKING:
+    from digitcli.images.segment import Digit
 
 BATCH_SIZE = 64
 """Pictures that are read and classified together, at most."""
@@ -69,6 +73,26 @@ class Prediction:
     image: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
 
 
+@dataclass(frozen=True)
+class Transcription:
+    """All the digits of one picture.
+
+    path: the picture, as it was named.
+    text: the digits in reading order, a newline between lines; None where there are none to tell.
+    confidence: that all of `text` is right, 0-1: the product of the digits' own; None without digits.
+    lines: the digits, from top to bottom and from left to right, also where `text` is not sure enough.
+    reason: why `text` is None although the picture could be read.
+    error: why the picture could not be read.
+    """
+
+    path: str
+    text: str | None = None
+    confidence: float | None = None
+    lines: tuple[tuple[Digit, ...], ...] = ()
+    reason: str | None = None
+    error: str | None = None
+
+
 def predict(
     sources: Iterable[Source],
     classifier: Classifier,
@@ -93,6 +117,37 @@ def predict(
                 yield _decide(source.name, each, next(rows), min_confidence)
 
 
+def transcribe(
+    sources: Iterable[Source], classifier: Classifier, *, min_confidence: float = 0.0
+) -> Generator[Transcription, None, None]:
+    """Reads every digit of each picture, and yields the results in the order of the pictures.
+
+    min_confidence: below it, 0-1, the text is None.
+    A picture that cannot be read gives a Transcription with its error; one without digits, a reason.
+    """
+    # One by one in this process, since which strokes make a digit is for the classifier to say.
+    for source in sources:
+        yield _transcribe(source, classifier, min_confidence)
+
+
+def _transcribe(source: Source, classifier: Classifier, min_confidence: float) -> Transcription:
+    from digitcli.images.segment import read_many  # one digit should not pay for its import
+
+    try:
+        image = _open(source)
+    except ImageError as error:
+        return Transcription(source.name, error=str(error))
+    lines = tuple(tuple(line) for line in read_many(image, classifier.probabilities))
+    if not lines:
+        return Transcription(source.name, reason="no digits")
+    text = "\n".join("".join(str(digit.digit) for digit in line) for line in lines)
+    confidence = math.prod(digit.confidence for line in lines for digit in line)
+    if confidence < min_confidence:
+        reason = f"not sure enough ({' '.join(text.split())} at {confidence:.2f})"
+        return Transcription(source.name, None, confidence, lines, reason)
+    return Transcription(source.name, text, confidence, lines)
+
+
 def prepare(batch: list[Source]) -> list[NDArray[np.uint8] | Prediction]:
     """Each picture as the network wants it, (28, 28) uint8, or why there is nothing to classify."""
     return [_prepare(source) for source in batch]
@@ -100,20 +155,20 @@ def prepare(batch: list[Source]) -> list[NDArray[np.uint8] | Prediction]:
 
 def _prepare(source: Source) -> NDArray[np.uint8] | Prediction:
     try:
-        image = to_mnist(_open(source))
+        image = to_mnist(_open(source, LEAST_SIDE))
     except ImageError as error:
         return Prediction(source.name, error=str(error))
     return image if image.any() else Prediction(source.name, reason="no ink")
 
 
-def _open(source: Source) -> Image.Image:
+def _open(source: Source, least_side: int | None = None) -> Image.Image:
     match source.content:
         case ImageError() as error:
             raise error
         case np.ndarray() as pixels:
             return Image.fromarray(pixels)
         case content:
-            return open_picture(content, source.name, least_side=LEAST_SIDE)
+            return open_picture(content, source.name, least_side=least_side)
 
 
 def _batches(sources: Iterable[Source]) -> Iterator[list[Source]]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import subprocess
 import sys
@@ -15,8 +16,11 @@ import numpy as np
 import pytest
 import tiny_models
 from PIL import Image, ImageDraw
+from test_json_docs import documented, keys
 
+from digitcli import runs
 from digitcli.commands import predict_results
+from digitcli.data import synthetic
 
 Run = Callable[..., Any]
 
@@ -275,10 +279,96 @@ def test_bad_files_among_good_ones_each_have_their_reason(digitcli: Run, model: 
         ["a.png", "--top-k", "11"],
         ["a.png", "--min-confidence", "1.5"],
         ["a.png", "--json", "--format", "csv"],
+        ["a.png", "--many", "--top-k", "2"],
+        ["a.png", "--many", "--show"],
     ],
 )
 def test_wrong_usage_has_exit_code_2(digitcli: Run, words: list[str]) -> None:
     assert digitcli("predict", *words).exit_code == 2
+
+
+@pytest.fixture
+def number() -> list[list[int]]:
+    """number.png, 31 above 74, drawn; returns the four boxes that the digits were drawn in."""
+    digits = synthetic.generate(40, seed=3)
+    image = Image.new("L", (240, 260), 255)
+    boxes = []
+    for digit, (left, top) in zip((3, 1, 7, 4), ((20, 20), (130, 20), (20, 150), (130, 150)), strict=True):
+        pixels = digits.images[np.flatnonzero(digits.labels == digit)[0]]
+        drawn = Image.fromarray(255 - pixels).resize((84, 84))
+        image.paste(drawn, (left, top))
+        boxes.append([left, top, 84, 84])
+    image.save("number.png")
+    return boxes
+
+
+def test_many_reads_all_digits_line_by_line(digitcli: Run, number: list[list[int]]) -> None:
+    result = digitcli("predict", "--many", "number.png", "-m", runs.BUNDLED)
+    assert result.exit_code == 0
+    header, row = rows(result.stdout)
+    assert header == ["path", "text", "confidence", "note"]
+    assert row[:2] == ["number.png", "31 74"]
+    assert 0.5 < float(row[2]) <= 1
+    plain = digitcli("predict", "-M", "number.png", "-m", runs.BUNDLED, "--format", "plain")
+    assert rows(plain.stdout) == [row]
+    written = digitcli("predict", "-M", "number.png", "-m", runs.BUNDLED, "--format", "csv")
+    assert list(csv.reader(io.StringIO(written.stdout))) == [header, row]
+
+
+def test_many_as_json_has_the_place_of_each_digit(digitcli: Run, number: list[list[int]]) -> None:
+    words = ["predict", "--many", "number.png", "-m", runs.BUNDLED]
+    (read,) = json.loads(digitcli(*words, "--json").stdout)["results"]
+    assert read["text"] == "31\n74"
+    assert keys(read) == documented("A result of --many")
+    assert [digit["digit"] for digit in read["digits"]] == [3, 1, 7, 4]
+    assert read["confidence"] == pytest.approx(math.prod(digit["confidence"] for digit in read["digits"]))
+    for digit, (left, top, width, height) in zip(read["digits"], number, strict=True):
+        x, y, w, h = digit["box"]
+        assert left <= x < x + w <= left + width
+        assert top <= y < y + h <= top + height
+        assert h > 0.5 * height
+    assert json.loads(digitcli(*words, "--format", "jsonl").stdout) == read
+
+
+def test_many_tells_blank_and_broken_pictures_apart(
+    digitcli: Run, broken: str, number: list[list[int]]
+) -> None:
+    words = ["predict", "--many", broken, "number.png", "blank.png", "-m", runs.BUNDLED]
+    result = digitcli(*words)
+    assert result.exit_code == 1
+    _, bad, good, blank = rows(result.stdout)
+    assert bad[1:3] == blank[1:3] == ["", ""]
+    assert "broken.png is damaged" in bad[3]
+    assert good[1] == "31 74"
+    assert blank[3] == "no digits"
+    assert "1 of 3 pictures could not be read" in result.stderr
+    failed, _, empty = json.loads(digitcli(*words, "--json").stdout)["results"]
+    assert failed["digits"] == empty["digits"] == []
+    assert failed["text"] is empty["text"] is None
+
+
+def test_many_gives_no_text_below_the_least_confidence(
+    digitcli: Run, model: Path, number: list[list[int]]
+) -> None:
+    result = digitcli("predict", "-M", "number.png", "-m", model, "--min-confidence", "1")
+    assert result.exit_code == 0
+    _, row = rows(result.stdout)
+    assert row[1] == ""
+    assert row[3].startswith("not sure enough (")
+
+
+def test_many_as_parquet_holds_what_json_holds(digitcli: Run, broken: str, number: list[list[int]]) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    words = ["predict", "--many", "number.png", broken, "blank.png", "-m", runs.BUNDLED]
+    assert digitcli(*words, "--output", "out.parquet").exit_code == 1
+    expected = json.loads(digitcli(*words, "--json").stdout)["results"]
+    assert parquet.read_table("out.parquet").to_pylist() == expected
+
+
+@pytest.mark.parametrize("option", ["--show", "--top-k=2"])
+def test_many_says_which_option_contradicts_it(digitcli: Run, option: str) -> None:
+    result = digitcli("predict", "--many", "a.png", option)
+    assert f"{option.removesuffix('=2')} contradicts --many" in result.stderr
 
 
 @pytest.mark.usefixtures("pictures")

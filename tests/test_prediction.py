@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from digitcli import prediction
 from digitcli.errors import ImageError
-from digitcli.prediction import BATCH_SIZE, Prediction, predict
+from digitcli.prediction import BATCH_SIZE, Prediction, Transcription, predict, transcribe
 from digitcli.sources.source import Source
 
 
@@ -144,3 +144,66 @@ def test_a_killed_process_is_an_error_that_names_its_pictures(monkeypatch: pytes
     monkeypatch.setattr(prediction, "prepare", die)
     with pytest.raises(ImageError, match=r"that was reading a\.png to b\.png was killed"):
         results(picture("a.png"), picture("b.png"), start_up=0)
+
+
+def page(*lines: str, name: str = "page.png") -> str:
+    """Shapes that FakeClassifier reads as it does the bars of `picture`: strokes as 1, rings as 7."""
+    image = Image.new("L", (300, 20 + 90 * len(lines)), 255)
+    draw = ImageDraw.Draw(image)
+    for row, line in enumerate(lines):
+        for column, digit in enumerate(line):
+            left, top = 20 + 80 * column, 20 + 90 * row
+            if digit == "1":
+                draw.rectangle((left, top, left + 5, top + 59), fill=0)
+            else:
+                draw.ellipse((left, top, left + 39, top + 59), outline=0, width=6)
+    image.save(name)
+    return name
+
+
+def transcribed(*paths: str, **options: float) -> list[Transcription]:
+    return list(transcribe(sources(*paths), FakeClassifier(), **options))
+
+
+def test_the_digits_of_a_page_are_transcribed_line_by_line() -> None:
+    (result,) = transcribed(page("171", "77"))
+    assert result.text == "171\n77"
+    assert [[digit.digit for digit in line] for line in result.lines] == [[1, 7, 1], [7, 7]]
+    assert result.lines[0][1].box == pytest.approx((100, 20, 40, 60), abs=2)
+    assert result.lines[1][0].box == pytest.approx((20, 110, 40, 60), abs=2)
+
+
+def test_a_text_is_as_sure_as_all_its_digits_together() -> None:
+    (result,) = transcribed(page("17", "7"))
+    assert result.confidence == pytest.approx(0.6**3)
+
+
+def test_a_text_below_the_least_confidence_is_not_told_but_its_digits_are() -> None:
+    unsure, sure = transcribed(page("17", "7"), page("1", name="one.png"), min_confidence=0.5)
+    assert unsure.text is None
+    assert unsure.reason == "not sure enough (17 7 at 0.22)"
+    assert unsure.confidence == pytest.approx(0.6**3)
+    assert [len(line) for line in unsure.lines] == [2, 1]
+    assert sure.text == "1"
+
+
+def test_what_cannot_be_transcribed_says_why_and_the_rest_comes_in_order() -> None:
+    Path("bad.png").write_bytes(b"no picture")
+    Image.new("RGB", (200, 100), "white").save("blank.png")
+    bad, good, blank = transcribed("bad.png", page("7"), "blank.png")
+    assert bad.error == "bad.png is not a picture, or in a format that Pillow does not read."
+    assert good.text == "7"
+    assert blank == Transcription("blank.png", reason="no digits")
+
+
+def test_boxes_are_in_pixels_of_large_photos_too() -> None:
+    Image.open(page("17")).resize((3000, 1100)).save("photo.jpg")
+    (result,) = transcribed("photo.jpg")
+    assert result.lines[0][1].box == pytest.approx((1000, 200, 400, 600), abs=20)
+
+
+def test_pixels_are_transcribed_too() -> None:
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[4:24, 13:16] = 255
+    (result,) = transcribe([Source("x[0]", pixels)], FakeClassifier())
+    assert result.text == "1"

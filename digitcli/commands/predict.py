@@ -1,21 +1,19 @@
-"""`digitcli predict`: which digit is in a picture."""
+"""`digitcli predict`: which digit is in a picture, or which digits."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from digitcli.commands import options
-from digitcli.commands.predict_results import Format
-
-if TYPE_CHECKING:
-    from digitcli.prediction import Prediction
+from digitcli.commands.predict_results import Format, Layout, all_digits, one_digit
+from digitcli.errors import UsageError
 
 
 def predict(
@@ -28,6 +26,9 @@ def predict(
         ),
     ],
     model: options.Model = None,
+    many: Annotated[
+        bool, typer.Option("--many", "-M", help="Read every digit of a picture, line by line.")
+    ] = False,
     format: Annotated[
         Format | None,
         typer.Option(
@@ -42,7 +43,7 @@ def predict(
         int, typer.Option("--top-k", "-k", min=1, max=10, help="Show so many of the likeliest digits.")
     ] = 1,
     min_confidence: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Give no digit where the model is less sure than this.")
+        float, typer.Option(min=0.0, max=1.0, help="Give no answer where the model is less sure than this.")
     ] = 0.0,
     show: Annotated[
         bool, typer.Option("--show", help="Draw on the terminal what the network saw, and how sure it is.")
@@ -62,6 +63,10 @@ def predict(
     read has its error as the note; the others are still read, and the exit
     code is 1.
 
+    With --many there is a row of path, text, confidence and note: all digits
+    from left to right, line by line, with a space between lines. Its confidence
+    is the product of the digits' own. JSON and Parquet have each digit's box, too.
+
     plain is for the shell: tab-separated, without a header. json, the same as
     --json, is one document. parquet needs --output and digitcli\\[parquet]. All
     but json and the table are written while pictures are still being read.
@@ -72,6 +77,8 @@ def predict(
 
       digitcli predict scans/ --output digits.csv
 
+      digitcli predict --many numbers.jpg --json | jq -r '.results[].text'
+
       digitcli predict '**/*.png' --top-k 3 --min-confidence 0.9
 
       digitcli predict letters.zip mnist.npz --format jsonl
@@ -79,11 +86,15 @@ def predict(
       find . -name '*.jpg' | digitcli predict - --json | jq .results
     """
     from digitcli import classifiers, prediction, runs
-    from digitcli.commands.predict_results import print_results, require_parquet, write_results
+    from digitcli.commands.predict_results import draw, print_results, require_parquet, write_results
     from digitcli.commands.reading_display import with_progress
     from digitcli.files import atomic_path
     from digitcli.sources.expand import expand
 
+    if many and top_k > 1:
+        raise UsageError("--top-k contradicts --many, which gives the likeliest text. Leave one of them out.")
+    if many and show:
+        raise UsageError("--show contradicts --many, since it draws one digit. Leave one of them out.")
     format = _format(format, output, as_json, show)
     if format is Format.PARQUET:
         require_parquet()
@@ -95,7 +106,9 @@ def predict(
 
     tally: Counter[bool] = Counter()
     sources = expand(pictures, sys.stdin.buffer)
-    predictions = prediction.predict(sources, classifier, min_confidence=min_confidence)
+    read: Callable[..., Generator[Any, None, None]] = prediction.transcribe if many else prediction.predict
+    layout: Layout[Any] = all_digits() if many else one_digit(top_k)
+    predictions = read(sources, classifier, min_confidence=min_confidence)
     results = _counted(predictions, tally)
     # Results that come one by one on the terminal show the progress themselves.
     one_by_one = show or format in (Format.PLAIN, Format.CSV, Format.JSONL)
@@ -104,10 +117,12 @@ def predict(
     with closing(predictions), closing(results):
         if output and format:
             with atomic_path(output, force=force) as path:
-                write_results(results, path, format, top_k, described, out)
+                write_results(results, path, format, layout, described, out)
             out.note(f"Wrote {output}: {tally.total()} pictures.")
+        elif show and out.is_terminal:
+            draw(results, out)
         else:
-            print_results(results, format, top_k, described, out, show=show)
+            print_results(results, format, layout, described, out)
     if tally[True]:
         out.warn(f"{tally[True]} of {tally.total()} pictures could not be read.")
         raise typer.Exit(1)
@@ -115,8 +130,6 @@ def predict(
 
 def _format(format: Format | None, output: Path | None, as_json: bool, show: bool) -> Format | None:
     """The format that the options say together; None for a table. Raises UsageError if they contradict."""
-    from digitcli.errors import UsageError
-
     if as_json and format not in (None, Format.JSON):
         raise UsageError(f"--json contradicts --format {format}. Leave one of them out.")
     if as_json:
@@ -133,7 +146,7 @@ def _format(format: Format | None, output: Path | None, as_json: bool, show: boo
     return format
 
 
-def _counted(results: Iterable[Prediction], tally: Counter[bool]) -> Generator[Prediction, None, None]:
+def _counted(results: Iterable[Any], tally: Counter[bool]) -> Generator[Any, None, None]:
     # In passing, so that no result has to be kept.
     for result in results:
         tally[result.error is not None] += 1
