@@ -134,7 +134,7 @@ def _transcribe(source: Source, classifier: Classifier, min_confidence: float) -
     from digitcli.images.segment import read_many  # one digit should not pay for its import
 
     try:
-        image = _open(source)
+        image = _open(source)  # at its full size, in whose pixels the boxes are
     except ImageError as error:
         return Transcription(source.name, error=str(error))
     lines = tuple(tuple(line) for line in read_many(image, classifier.probabilities))
