@@ -8,7 +8,7 @@ programming: Casey & Lecolinet 1996; LeCun et al. 1998, section V).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -59,7 +59,7 @@ class Digit:
     digit: int
     confidence: float
     box: Box
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8] = field(compare=False)
 
 
 def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Digit]]:
