@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from digitcli.data import synthetic
 from digitcli.images.geometry import centre_by_mass, fit_in_20x20, is_in_mnist_form
-from digitcli.images.preprocess import choose, readings, to_mnist
+from digitcli.images.preprocess import readings, to_mnist
 
 DIGITS = synthetic.generate(40, seed=5).images
 
@@ -182,19 +182,6 @@ def test_readings_differ_and_the_likeliest_comes_first() -> None:
     assert 2 <= len(found) <= 9
     assert len({reading.pixels.tobytes() for reading in found}) == len(found)
     assert not list(readings(Image.new("L", (30, 30), 99)))
-
-
-def test_the_first_reading_is_believed_unless_the_model_doubts_it() -> None:
-    def row(sure: float) -> list[float]:
-        return [sure, *[(1 - sure) / 9] * 9]
-
-    def chosen(*sure: float) -> int:
-        return choose(np.array([row(each) for each in sure], np.float32))
-
-    assert chosen(0.4) == 0
-    assert chosen(0.9, 0.99) == 0
-    assert chosen(0.4, 0.7, 0.99) == 2
-    assert chosen(0.4, 0.6) == 0
 
 
 @given(

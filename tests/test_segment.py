@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from digitcli.data import synthetic
 from digitcli.images.geometry import SIDE
-from digitcli.images.segment import Digit, holds_several, read_many
+from digitcli.images.segment import Digit, read_many
 
 DIGITS = synthetic.generate(300, seed=3)
 
@@ -84,13 +84,6 @@ def test_lines_dust_and_a_frame_are_not_read() -> None:
     draw.line([(3, 100), (image.width - 3, 101)], fill=90)
     draw.ellipse((500, 50, 503, 53), fill=0)
     assert text_of(read_many(image, nearest)) == "4823"
-
-
-def test_one_digit_is_told_from_several() -> None:
-    assert not holds_several(read_many(page("8"), nearest))
-    assert holds_several(read_many(page("81"), nearest))
-    assert holds_several(read_many(page("8", "1"), nearest))
-    assert not holds_several([])
 
 
 def test_a_broken_stroke_is_one_digit() -> None:

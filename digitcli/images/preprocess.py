@@ -119,13 +119,3 @@ def _pixels(image: Image.Image) -> NDArray[np.float32]:
     image = image.reduce(-(-max(image.size) // _WORKING_SIDE))
     pixels = np.asarray(image, dtype=np.float32)
     return pixels[..., None] if pixels.ndim == 2 else pixels
-
-
-def choose(probabilities: NDArray[np.float32]) -> int:
-    """Which of a picture's readings to believe: (n, 10) probabilities, in the order of `readings`.
-
-    The first, unless the model is in doubt about it and much surer of another.
-    """
-    sure = probabilities.max(axis=1)
-    best = int(sure.argmax())
-    return best if sure[0] < 0.5 and sure[best] > 0.95 else 0

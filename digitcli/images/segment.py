@@ -82,13 +82,6 @@ def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Dig
     return best
 
 
-def holds_several(lines: list[list[Digit]]) -> bool:
-    """Whether what `read_many` found is more than one digit with some dust about it."""
-    digits = [digit for line in lines for digit in line]
-    tallest = max((digit.box[3] for digit in digits), default=0)
-    return sum(digit.box[3] >= 0.5 * tallest and digit.confidence >= 0.5 for digit in digits) > 1
-
-
 @dataclass(frozen=True)
 class _Piece:
     """Part of a digit, or a whole one: the columns left to right of component `part`.
