@@ -42,6 +42,10 @@ def share_right(model, digits):
     return (read(model, digits).argmax(1) == digits.labels).mean()
 
 
+def cross_entropy(model, digits):
+    return -np.log(read(model, digits)[np.arange(len(digits)), digits.labels] + 1e-30).mean()
+
+
 def test_override_replaces_one_value_and_keeps_the_preset_s_others():
     config = configure("mlp-dropout", model={"hidden": (5,), "dropout": None}, recipe={"lr": 0.5})
     preset = configure("mlp-dropout")
@@ -92,19 +96,21 @@ def test_validation_figures_are_those_of_the_kept_model(digits):
     config = small()
     fitted = fit(config, digits)
     _, validation = split(digits, config.recipe.val_split, config.seed)
-    probabilities = read(fitted.model, validation)
     assert fitted.history[-1].val_accuracy == pytest.approx(share_right(fitted.model, validation))
-    loss = -np.log(probabilities[np.arange(len(validation)), validation.labels]).mean()
+    loss = cross_entropy(fitted.model, validation)
     assert fitted.history[-1].val_loss == pytest.approx(loss, rel=1e-4)
 
 
 def test_patience_stops_and_goes_back_to_the_best_epoch(digits):
     # A rate this high makes the loss rise after a while.
-    fitted = fit(small(optimizer="sgd", lr=3.0, epochs=30, patience=2), digits)
+    config = small(optimizer="sgd", lr=3.0, epochs=30, patience=2)
+    fitted = fit(config, digits)
     losses = [epoch.val_loss for epoch in fitted.history]
     assert len(losses) < 30
     assert fitted.best_epoch == len(losses) - 2
     assert losses[fitted.best_epoch - 1] == min(losses)
+    _, validation = split(digits, config.recipe.val_split, config.seed)
+    assert cross_entropy(fitted.model, validation) == pytest.approx(min(losses), rel=1e-3)
 
 
 def test_averaged_weights_are_validated_and_kept(digits):
