@@ -153,5 +153,8 @@ def _read_header(file: BinaryIO) -> _Array:
     reader = readers.get(file.read(2))
     if not reader:
         raise _UnfitError("is an array of an unknown version of .npy")
-    shape, fortran_order, dtype = reader(file)
+    try:
+        shape, fortran_order, dtype = reader(file)
+    except Exception as error:  # NumPy lets through whatever Python's own parser raises
+        raise ValueError("its header cannot be read") from error
     return _Array(dtype, shape, fortran_order)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def read(path: Path, on_progress: Progress) -> DataSet:
                     raise DataError(f"{path} holds only one of {keys[0]} and {keys[1]}; both are needed.")
                 images, labels = (_as_bytes(archive[key], key, path) for key in keys)
                 parts[part] = Digits(images, labels, f"{path} ({part})")
-    except (ValueError, EOFError, zlib.error, zipfile.BadZipFile, OSError) as error:
+    except (ValueError, EOFError, SyntaxError, TokenError, zlib.error, zipfile.BadZipFile, OSError) as error:
         raise DataError(f"{path} is damaged or holds more than plain arrays: {error}") from error
     if not parts:
         raise DataError(
