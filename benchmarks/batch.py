@@ -19,19 +19,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from cold_start import processor, train_small_run
+from cold_start import conditions, train_small_run
 from PIL import Image, ImageFilter
 
 from digitcli.data import synthetic
@@ -227,13 +224,7 @@ def main() -> None:
     document = {
         "benchmark": "batch",
         "conditions": {
-            "date": datetime.now(UTC).date().isoformat(),
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "load_before": load,
-            "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-            "versions": {package: version(package) for package in PACKAGES},
+            **conditions(PACKAGES, load),
             "different_photos": options.different,
         },
         "results": {name: {**asdict(row), "per_second": round(row.rate, 1)} for name, row in results.items()},

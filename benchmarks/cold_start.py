@@ -86,6 +86,19 @@ def train_small_run(folder: Path) -> Path:
     return run
 
 
+def conditions(packages: Sequence[str], load: float) -> dict[str, object]:
+    """What a figure was measured on. load: the machine's before the measurement."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "load_before": load,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in packages},
+    }
+
+
 def processor() -> str:
     """The processor's name where Linux tells it, else its architecture."""
     try:
@@ -140,13 +153,7 @@ def main() -> None:
     document = {
         "benchmark": "cold_start",
         "conditions": {
-            "date": datetime.now(UTC).date().isoformat(),
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "load_before": load,
-            "system": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-            "versions": {package: version(package) for package in PACKAGES},
+            **conditions(PACKAGES, load),
             "network": preset,
             "repeats": options.repeats,
         },

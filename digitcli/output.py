@@ -117,7 +117,7 @@ class Output:
     def progress(self, description: str, *, unit: str = "") -> Iterator[Progress]:
         """A progress bar on stderr that vanishes when done; yields the callback that moves it.
 
-        unit: "B" shows sizes and transfer speed; any other word follows the speed ("images").
+        unit: "B" shows sizes and transfer speed; without it, how many of how many are done.
         """
         if not self.shows_progress:
             yield lambda done, total: None

@@ -6,20 +6,19 @@ import threading
 import time
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from digitcli.output import Output
 
-if TYPE_CHECKING:
-    from digitcli.prediction import Prediction
+Result = TypeVar("Result")
 
 PATIENCE = 0.5
 """Seconds after which a moving line is welcome."""
 
 
 def with_progress(
-    results: Iterable[Prediction], pictures: list[str], out: Output
-) -> Generator[Prediction, None, None]:
+    results: Iterable[Result], pictures: list[str], out: Output
+) -> Generator[Result, None, None]:
     """The results, while a line on stderr moves with them; it vanishes at the end.
 
     pictures: the words of the command line. What they mean is counted aside, so that nothing waits for it.
