@@ -7,7 +7,7 @@ programming: Casey & Lecolinet 1996; LeCun et al. 1998, section V).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -80,6 +80,20 @@ def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Dig
         if highest >= _ENOUGH + _SURER or look + 1 == _LOOKS:
             break
     return best
+
+
+def candidates(image: Image.Image) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
+    """Everything in a picture, mode L or RGB, that `read_many` asks the classifier about: digits, parts of
+    digits, and digits run together; to train one that tells them apart.
+
+    Yields left, top, right, bottom in pixels of the picture, the last two exclusive, and (28, 28) uint8.
+    """
+    for _, ink in inks(image):
+        for line in _lines(ink):
+            for start, end in _spans(line):
+                pixels, box = _as_digit(ink, line.pieces[start:end])
+                yield ink.on_picture(box), pixels
+        return
 
 
 @dataclass(frozen=True)
@@ -211,16 +225,11 @@ def _cut(parts: Components, part: int, cluster: int, height: float, pen: float) 
 def _read_line(ink: Ink, line: _Line, probabilities: Probabilities) -> list[Digit]:
     """The best way to put the pieces of a line together, by dynamic programming over where digits end."""
     pieces = line.pieces
-    candidates = [
-        (start, end)
-        for start in range(len(pieces))
-        for end in range(start + 1, min(start + MOST_PIECES, len(pieces)) + 1)
-        if end == start + 1 or _width(pieces[start:end]) <= 1.6 * line.height
-    ]
-    found = [_as_digit(ink, pieces[start:end]) for start, end in candidates]
+    spans = _spans(line)
+    found = [_as_digit(ink, pieces[start:end]) for start, end in spans]
     rows = probabilities(np.stack([pixels for pixels, _ in found]))
     best: list[tuple[float, int, int]] = [(0.0, -1, -1)] + [(-np.inf, -1, -1)] * len(pieces)
-    for index, (start, end) in enumerate(candidates):
+    for index, (start, end) in enumerate(spans):
         score = float(np.log(max(float(rows[index].max()), 1e-6))) - _penalty(pieces[start:end], line.height)
         if best[start][0] + score > best[end][0]:
             best[end] = (best[start][0] + score, start, index)
@@ -236,6 +245,16 @@ def _read_line(ink: Ink, line: _Line, probabilities: Probabilities) -> list[Digi
         )
         end = start
     return digits[::-1]
+
+
+def _spans(line: _Line) -> list[tuple[int, int]]:
+    """Which neighbouring pieces, from index start to before end, may be one digit."""
+    return [
+        (start, end)
+        for start in range(len(line.pieces))
+        for end in range(start + 1, min(start + MOST_PIECES, len(line.pieces)) + 1)
+        if end == start + 1 or _width(line.pieces[start:end]) <= 1.6 * line.height
+    ]
 
 
 def _width(pieces: list[_Piece]) -> int:
