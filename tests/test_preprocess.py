@@ -184,6 +184,18 @@ def test_readings_differ_and_the_likeliest_comes_first() -> None:
     assert not list(readings(Image.new("L", (30, 30), 99)))
 
 
+def test_a_reading_tells_where_its_ink_is() -> None:
+    small = next(readings(seven("white", "black")))
+    assert small.box == (60, 26, 65, 96)
+    large = Image.new("RGB", (3200, 2400), "white")
+    large.paste(seven("white", "black"), (2500, 300))
+    assert np.allclose(next(readings(large)).box, np.add(small.box, (2500, 300, 0, 0)), atol=3)
+    as_it_is = Image.fromarray(BLACK_ON_WHITE)
+    left, top, width, height = next(readings(as_it_is)).box
+    assert BLACK_ON_WHITE[top : top + height, left : left + width].sum() == BLACK_ON_WHITE.sum()
+    assert max(width, height) == 20
+
+
 @given(
     pixels=arrays(np.uint8, st.tuples(st.integers(1, 60), st.integers(1, 60))),
     colour=st.booleans(),

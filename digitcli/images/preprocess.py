@@ -11,7 +11,7 @@ from PIL import Image
 
 from digitcli.images import paper
 from digitcli.images.geometry import SIDE, centre_by_mass, fit_in_20x20, is_in_mnist_form
-from digitcli.images.ink import Ink, box_of, find_ink, largest_group
+from digitcli.images.ink import Box, Ink, box_of, find_ink, largest_group
 from digitcli.images.lines import frame_inside, without_lines
 from digitcli.images.strokes import even_strokes
 
@@ -24,10 +24,15 @@ _LEGIBLE = 60
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to see a picture: `name` says which, `pixels` is (28, 28) uint8, 0 paper to 255 ink."""
+    """One way to see a picture.
+
+    name: which. pixels: (28, 28) uint8, 0 paper to 255 ink.
+    box: where on the picture that ink is: left, top, width, height in its pixels.
+    """
 
     name: str
     pixels: NDArray[np.uint8]
+    box: Box
 
 
 def to_mnist(image: Image.Image) -> NDArray[np.uint8]:
@@ -46,14 +51,16 @@ def readings(image: Image.Image) -> Iterator[Reading]:
     They are worked out as they are asked for: most pictures are read well by the first.
     """
     if image.size == (SIDE, SIDE) and (finished := _in_mnist_form(image)) is not None:
-        yield Reading("as it is", finished)
+        yield Reading("as it is", finished, _with_size(box_of(finished > 0)))
         return
     seen: list[NDArray[np.uint8]] = []
     for name, ink in inks(image):
-        pixels = digit_of(_closer(ink, image))
+        ink = _closer(ink, image)
+        digit = ink.only(largest_group(ink))
+        pixels = _in_28x28(digit)
         if all(np.abs(pixels.astype(np.int16) - other).mean() > 4 for other in seen):
             seen.append(pixels)
-            yield Reading(name, pixels)
+            yield Reading(name, pixels, _with_size(ink.on_picture(box_of(digit.mask))))
 
 
 def _in_mnist_form(image: Image.Image) -> NDArray[np.uint8] | None:
@@ -97,9 +104,18 @@ def inks(image: Image.Image, depth: int = 0) -> Iterator[tuple[str, Ink]]:
 
 def digit_of(ink: Ink) -> NDArray[np.uint8]:
     """The one digit that some ink is, dust aside, in MNIST's form: (28, 28) uint8."""
-    digit = ink.only(largest_group(ink))
+    return _in_28x28(ink.only(largest_group(ink)))
+
+
+def _in_28x28(digit: Ink) -> NDArray[np.uint8]:
     left, top, right, bottom = box_of(digit.mask)
     return centre_by_mass(fit_in_20x20(even_strokes(digit.strength[top:bottom, left:right])))
+
+
+def _with_size(box: Box) -> Box:
+    """Left, top, right, bottom as left, top, width, height."""
+    left, top, right, bottom = box
+    return left, top, right - left, bottom - top
 
 
 def _closer(ink: Ink, image: Image.Image) -> Ink:
