@@ -128,7 +128,9 @@ def _closer(ink: Ink, image: Image.Image) -> Ink:
     room = max(right - left, bottom - top) // 3 + 2
     height, width = ink.mask.shape
     box = (max(left - room, 0), max(top - room, 0), min(right + room, width), min(bottom + room, height))
-    return next((closer for _, closer in inks(image.crop(ink.on_picture(box)), depth=3)), ink)
+    left, top, right, bottom = ink.on_picture(box)
+    crop = image.crop((left, top, right, bottom))
+    return next((closer.moved(left, top) for _, closer in inks(crop, depth=3)), ink)
 
 
 def _pixels(image: Image.Image) -> NDArray[np.float32]:
