@@ -24,7 +24,7 @@ BATCH = 256
 """Pictures run at a time: keeps the activations of a large network below some 100 MB, and costs no speed."""
 
 THREADS = 2
-"""For LiteRT. More threads than this wait for each other on pictures this small."""
+"""For LiteRT, unless told otherwise. More wait for each other on pictures this small."""
 
 Format = Literal["keras", "h5", "tflite", "savedmodel"]
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -78,15 +78,16 @@ class Classifier:
         return results
 
 
-def load(path: Path) -> Classifier:
+def load(path: Path, *, threads: int = THREADS) -> Classifier:
     """The classifier in a .tflite, .keras or .h5 file or a SavedModel folder, whatever its name.
 
+    threads: for LiteRT, at most; TensorFlow decides itself.
     Raises ModelError, which names the file, if it is absent, damaged, no model, or no classifier of 28x28
     pictures into ten classes; MissingExtraError if it needs TensorFlow and that is not installed.
     """
     kind = recognise(path)
     try:
-        return _load_litert(path) if kind == "tflite" else _load_network(path, kind)
+        return _load_litert(path, threads) if kind == "tflite" else _load_network(path, kind)
     except DigitcliError:
         raise
     except Exception as error:  # the runtimes raise nearly every kind there is
@@ -137,8 +138,8 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return shares
 
 
-def _load_litert(path: Path) -> Classifier:
-    model = _LiteRT(path)
+def _load_litert(path: Path, threads: int) -> Classifier:
+    model = _LiteRT(path, threads)
     return Classifier(path, "LiteRT", model, batch=model.batch)
 
 
@@ -170,8 +171,9 @@ class _LiteRT:
     batch: the only number of pictures it takes at a time; None if it takes any.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int) -> None:
         self._path = path
+        self._threads = min(threads, os.cpu_count() or 1)
         self.batch: int | None = None
         self._length: int
         self._open()
@@ -208,9 +210,7 @@ class _LiteRT:
         try:
             # It tells of its XNNPACK delegate on the C side's stderr, and of errors that we raise anyway.
             with native_stderr_hidden():
-                self._interpreter = Interpreter(
-                    model_path=str(self._path), num_threads=min(THREADS, os.cpu_count() or 1)
-                )
+                self._interpreter = Interpreter(model_path=str(self._path), num_threads=self._threads)
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{self._path}: LiteRT cannot load it: {first_line(error)}") from error
