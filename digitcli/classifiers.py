@@ -26,6 +26,9 @@ BATCH = 256
 THREADS = 2
 """For LiteRT, unless told otherwise. More wait for each other on pictures this small."""
 
+OUTPUTS = (CLASSES, CLASSES + 1)
+"""Numbers of classes that a model may tell apart: the digits, and what is no digit."""
+
 Format = Literal["keras", "h5", "tflite", "savedmodel"]
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """(n, 28, 28) uint8 to the (n, outputs) that the network gives."""
@@ -56,13 +59,17 @@ class Classifier:
         self.gives_logits = not are_probabilities(outputs)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(n, 28, 28) uint8, 0 paper to 255 ink, to (n, 10) float32 that sum to 1. Any n, 0 too."""
+        """(n, 28, 28) uint8, 0 paper to 255 ink, to (n, 10) float32. Any n, 0 too.
+
+        A row sums to 1, or to less with a model that has an eleventh output: what is missing is the
+        probability that the picture shows no digit.
+        """
         outputs = self._outputs(images)
-        return softmax(outputs) if self.gives_logits else outputs
+        return (softmax(outputs) if self.gives_logits else outputs)[:, :CLASSES]
 
     def _outputs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         size = self._batch or BATCH
-        results = np.empty((len(images), CLASSES), np.float32)
+        results = []
         for start in range(0, len(images), size):
             batch = images[start : start + size]
             count = len(batch)
@@ -72,10 +79,10 @@ class Classifier:
             if outputs.shape[0] != len(batch):
                 raise ModelError(f"{self.path}: gives {outputs.shape[0]} results for {len(batch)} pictures.")
             outputs = outputs.reshape(len(batch), -1)
-            if outputs.shape[1] != CLASSES:
+            if outputs.shape[1] not in OUTPUTS:
                 raise ModelError(f"{self.path}: gives {outputs.shape[1]} classes, {CLASSES} expected.")
-            results[start : start + count] = outputs[:count]
-        return results
+            results.append(outputs[:count])
+        return np.concatenate(results) if results else np.empty((0, CLASSES), np.float32)
 
 
 def load(path: Path, *, threads: int = THREADS) -> Classifier:
@@ -218,7 +225,7 @@ class _LiteRT:
         if len(inputs) != 1:
             raise ModelError(f"{self._path}: takes {len(inputs)} inputs, one picture expected.")
         self._input = inputs[0]
-        self._output = next((o for o in outputs if o["shape"][-1] == CLASSES), outputs[0])
+        self._output = next((o for o in outputs if o["shape"][-1] in OUTPUTS), outputs[0])
         self._length = self._input["shape"][0]
 
     def _quantised(self, images: NDArray[np.uint8]) -> NDArray[Any]:

@@ -19,18 +19,25 @@ OUTPUT_LAYER = "probabilities"
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What a network looks like. Input (28, 28, 1) float32 in 0-1, output ten probabilities.
+    """What a network looks like. Input (28, 28, 1) float32 in 0-1, output the probabilities of ten digits.
 
     channels: filters of each convolutional stage; empty for a dense network.
     depth: convolutions in each stage after the first.
     hidden: units of each dense layer before the last.
     dropout: share of units dropped after each dense layer, or before the last layer without one.
+    no_digit: an eleventh output, the probability that it is no digit.
     """
 
     channels: tuple[int, ...] = ()
     depth: int = 1
     hidden: tuple[int, ...] = ()
     dropout: float = 0.0
+    no_digit: bool = False
+
+    @property
+    def outputs(self) -> int:
+        """How many classes the network tells apart."""
+        return 11 if self.no_digit else 10
 
     def __post_init__(self) -> None:
         if len(self.channels) > 4:
@@ -148,14 +155,14 @@ def parameter_count(spec: ModelSpec) -> int:
             count += kernel * kernel * filters_in * filters + normalisation
             filters_in = filters
         features = (14 >> stage) ** 2 * filters
-    for units in (*spec.hidden, 10):
+    for units in (*spec.hidden, spec.outputs):
         count += (features + 1) * units
         features = units
     return count
 
 
 def build(spec: ModelSpec) -> Any:
-    """A keras.Model for `spec`: (n, 28, 28, 1) float32 in 0-1 to (n, 10) probabilities.
+    """A keras.Model for `spec`: (n, 28, 28, 1) float32 in 0-1 to (n, spec.outputs) probabilities.
 
     A convolutional network starts with a strided convolution, since the full 28x28 is where the time goes
     and costs no accuracy; each further stage ends in 2x2 max pooling. Weights are drawn from Keras's
@@ -180,7 +187,7 @@ def build(spec: ModelSpec) -> Any:
         x = layers.Dropout(spec.dropout)(x)
     if not spec.hidden:
         x = layers.Dropout(spec.dropout)(x)
-    x = layers.Dense(10, name="logits")(x)
+    x = layers.Dense(spec.outputs, name="logits")(x)
     return keras.Model(inputs, layers.Softmax(name=OUTPUT_LAYER)(x))
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES, SIDE
+from digitcli.data.digits import CLASSES, NO_DIGIT, SIDE
 from digitcli.errors import ModelError
 from digitcli.quiet import native_stderr_hidden
 from digitcli.tensorflow_setup import import_tensorflow
@@ -94,7 +94,7 @@ def with_softmax(network: Any) -> Any:
 
 
 def serving_function(network: Any) -> Any:
-    """A tf.function from `images`, (n, 28, 28, 1) float32 in 0-1, to {"probabilities": (n, 10) float32}."""
+    """A tf.function from `images`, (n, 28, 28, 1) float32 in 0-1, to {"probabilities": (n, 10 or 11) float32}."""
     tf = import_tensorflow()
     import keras
 
@@ -234,7 +234,7 @@ def _output(path: Path, signature: Any) -> str:
 
     def rank(key: str) -> tuple[bool, bool, str]:
         shape = _shape(signature.outputs[key])
-        return not shape or shape[-1] != CLASSES, "prob" not in key.lower(), key
+        return not shape or shape[-1] not in (CLASSES, NO_DIGIT + 1), "prob" not in key.lower(), key
 
     return min(candidates, key=rank)
 

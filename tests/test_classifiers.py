@@ -43,6 +43,20 @@ class TestLiteRT:
         assert classifier.path == tflite
         assert_gives_expected(classifier)
 
+    @pytest.mark.parametrize("activation", ["softmax", None])
+    def test_an_eleventh_output_is_the_probability_of_no_digit(
+        self, tmp_path: Path, activation: str | None
+    ) -> None:
+        model = tiny_models.keras_model(classes=11, activation=activation)
+        model.save(tmp_path / "model.keras")
+        tiny_models.write_tflite(tmp_path / "model.tflite", classes=11, activation=activation)
+        outputs = model(tiny_models.pixels().reshape(-1, 28, 28, 1)).numpy()
+        expected = (outputs if activation else classifiers.softmax(outputs))[:, :10]
+        for name in ("model.tflite", "model.keras"):
+            rows = classifiers.load(tmp_path / name).probabilities(IMAGES)
+            np.testing.assert_allclose(rows, expected, atol=1e-5)
+            assert (rows.sum(1) < 1).all()
+
     def test_softmax_is_applied_to_logits(self, tmp_path: Path) -> None:
         classifier = classifiers.load(tiny_models.write_tflite(tmp_path / "m.tflite", activation=None))
         assert classifier.gives_logits

@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from some_digits import assert_same, some_data
 
-from digitcli.data import formats, mnist
+from digitcli.data import formats, mnist, printed, simulated
 from digitcli.data.digits import DataSet
 from digitcli.data.formats import idx
 from digitcli.data.load import MnistAbsentError, cache_folder, convert, load, places, verify
@@ -146,6 +147,19 @@ def test_sets_with_a_plus_between_are_trained_on_together_and_tested_on_the_firs
     assert [*mixed.train.labels] == [*first.train.labels, *second.train.labels]
     assert mixed.train.images[-1].tobytes() == second.train.images[-1].tobytes()
     assert mixed.test.sha256 == first.test.sha256
+
+
+def test_what_is_no_digit_is_mixed_in_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    others = np.full((4, 28, 28), 7, np.uint8)
+    drawn = DataSet(some_data(6, 1).train, None, "drawn", others=others)
+    monkeypatch.setattr(simulated, "dataset", lambda on_progress: drawn)
+    monkeypatch.setattr(printed, "dataset", lambda: DataSet(some_data(2, 1).train, None, "printed"))
+    put(tmp_path / "first", dataset=some_data(3, 2))
+    mixed = load(f"{tmp_path / 'first'}+simulated+printed")
+    assert mixed.train is not None
+    assert len(mixed.train) == 3 + 6 + 2
+    assert mixed.others is not None
+    assert np.array_equal(mixed.others, others)
 
 
 def test_a_set_without_a_training_part_cannot_be_mixed_in(tmp_path: Path) -> None:

@@ -24,6 +24,13 @@ def test_parameter_count_is_that_of_the_network(name):
     assert models.parameter_count(spec) == models.build(spec).count_params()
 
 
+def test_a_network_may_have_an_eleventh_output_for_no_digit():
+    spec = models.ModelSpec(hidden=(8,), no_digit=True)
+    network = models.build(spec)
+    assert network.output_shape == (None, 11)
+    assert models.parameter_count(spec) == network.count_params()
+
+
 def test_logits_share_the_weights_of_the_network():
     model = models.build(models.ModelSpec(hidden=(8,)))
     logits = models.logits(model)

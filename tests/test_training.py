@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from digitcli import models
+from digitcli import classifiers, models
 from digitcli.data import synthetic
 from digitcli.data.digits import DataSet
 from digitcli.errors import DataError, UsageError
@@ -193,6 +193,15 @@ def test_saved_model_is_the_trained_one(digits, tmp_path):
     run = train(small("cnn"), DataSet(digits, test, "synthetic digits"), tmp_path / "run")
     model = keras.models.load_model(run.directory / "model.keras")
     assert run.test.accuracy == pytest.approx(share_right(model, test))
+
+
+def test_a_network_learns_what_is_no_digit(digits, tmp_path):
+    others = 255 - digits.images[:200]
+    run = train(small("cnn", epochs=6), DataSet(digits, digits, "digits", others=others), tmp_path / "run")
+    network = classifiers.load(run.directory / "model.tflite")
+    assert network.probabilities(others).sum(1).mean() < 0.2
+    assert network.probabilities(digits.images).sum(1).mean() > 0.9
+    assert json.loads((run.directory / "run.json").read_text())["data"]["others"] == 200
 
 
 def test_data_without_a_training_part_cannot_train(digits, tmp_path):

@@ -12,6 +12,8 @@ from digitcli.errors import DataError
 
 SIDE = 28
 CLASSES = 10
+NO_DIGIT = 10
+"""The class of what is no digit, for networks that know it."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Digits:
 class DataSet:
     """The parts of a data source. A source with one part that does not say which has it as `train`.
 
+    others: (n, 28, 28) uint8, what a picture may look like that is no digit, to be trained on too; None if
+        the source has no such pictures.
     origin: how it was found, to be shown to the user ("MNIST in data/mnist (verified)").
     warning: what the user must know about it, if it is not what was asked for.
     At least one of the parts is there.
@@ -70,3 +74,4 @@ class DataSet:
     test: Digits | None
     origin: str
     warning: str | None = None
+    others: NDArray[np.uint8] | None = None

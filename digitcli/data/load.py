@@ -60,7 +60,8 @@ def load(source: str, on_progress: Progress = lambda done, total: None) -> DataS
 
     source: `mnist` (looked for in `places()`, else downloaded to the cache), `synthetic` (built in),
         `auto` (mnist, or synthetic if MNIST cannot be had), the path of a file or folder, or several of
-        these with + between: their training parts together, and the test part of the first.
+        these with + between: their training parts together, and the test part of the first. To be mixed in
+        there are `simulated` (cut out of pictures as people make them) and `printed` (typefaces).
     on_progress: called with bytes, read or downloaded.
 
     The DataSet's origin tells what was found, and whether it is the genuine MNIST.
@@ -68,6 +69,14 @@ def load(source: str, on_progress: Progress = lambda done, total: None) -> DataS
     """
     if source == "synthetic":
         return _synthetic()
+    if source == "simulated":
+        from digitcli.data import simulated
+
+        return simulated.dataset(on_progress=on_progress)
+    if source == "printed":
+        from digitcli.data import printed
+
+        return printed.dataset()
     if source == "mnist":
         return _load_mnist(on_progress)
     if source == "auto":
@@ -87,7 +96,7 @@ def load(source: str, on_progress: Progress = lambda done, total: None) -> DataS
     if not path.exists():
         raise DataError(
             f"There is no data set '{source}': no such file or folder. "
-            f"Give a path, or one of the names mnist, synthetic, auto."
+            f"Give a path, or one of the names mnist, synthetic, auto, simulated, printed."
         )
     return _load_path(path, on_progress)[0]
 
@@ -193,7 +202,8 @@ def _mix(sets: list[DataSet]) -> DataSet:
         " with ".join(part.name for part in parts),
     )
     warning = next((each.warning for each in sets if each.warning), None)
-    return DataSet(train, sets[0].test, origin, warning)
+    others = [each.others for each in sets if each.others is not None]
+    return DataSet(train, sets[0].test, origin, warning, np.concatenate(others) if others else None)
 
 
 def _synthetic() -> DataSet:

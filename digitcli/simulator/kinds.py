@@ -5,7 +5,7 @@ A kind is a pen on a paper, under a lamp, through a camera. To add one, add an e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -167,15 +167,15 @@ def picture(kind: str, text: str, rng: np.random.Generator) -> Picture:
     return _draw(recipe, lines, text, rng)
 
 
-def not_digits(kind: str, rng: np.random.Generator) -> Picture:
+def not_digits(kind: str, rng: np.random.Generator, kinds: Sequence[str] = tuple(KINDS)) -> Picture:
     """A picture without any digit.
 
-    kind: one of NOT_DIGITS. Blank pages, letters and scribbles come as any of KINDS, the rest is a picture of
-    noise or of a patterned ground.
+    kind: one of NOT_DIGITS. Blank pages, letters and scribbles come as any of `kinds`, keys of KINDS; the rest
+    is a picture of noise or of a patterned ground.
     """
     if kind == "noise":
         return Picture(_noise_picture(rng), "", [])
-    recipes = list(KINDS.values())
+    recipes = [KINDS[name] for name in kinds]
     if kind == "texture":
         recipes = [
             recipe for recipe in recipes if PAPERS[recipe.paper].ruling or PAPERS[recipe.paper].texture

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli import models
-from digitcli.data.digits import Digits
+from digitcli.data.digits import NO_DIGIT, Digits
 from digitcli.errors import UsageError
 from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training.config import TrainConfig
@@ -66,18 +66,20 @@ class Fitted:
 def fit(
     config: TrainConfig,
     digits: Digits,
+    others: NDArray[np.uint8] | None = None,
     *,
     on_step: Callable[[StepReport], None] = lambda report: None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
 ) -> Fitted:
     """Trains the configured network on `digits`, of which the validation split is held out.
 
+    others: (n, 28, 28) uint8, what is no digit, for a network that has an output for it.
     Same config, digits, machine and thread count give the same model. Raises UsageError if the split
     leaves nothing to train on.
     """
     keras.utils.set_random_seed(config.seed)
     train, validation = split(digits, config.recipe.val_split, config.seed)
-    trainer = Trainer(config, train)
+    trainer = Trainer(config, train, others)
     history: list[EpochReport] = []
     best_epoch, best_loss, best_weights = 0, np.inf, None
     for epoch in range(1, config.recipe.epochs + 1):
@@ -121,11 +123,15 @@ class Trainer:
     Images stay uint8 in memory and are scaled, and warped if wanted, batch by batch inside the graph.
     """
 
-    def __init__(self, config: TrainConfig, train: Digits) -> None:
+    def __init__(self, config: TrainConfig, train: Digits, others: NDArray[np.uint8] | None = None) -> None:
         recipe = config.recipe
+        images, labels = train.images, train.labels
+        if others is not None:
+            images = np.concatenate([images, others])
+            labels = np.concatenate([labels, np.full(len(others), NO_DIGIT, labels.dtype)])
         self._config = config
-        self._batch_size = min(recipe.batch_size, len(train))
-        self._steps = len(train) // self._batch_size
+        self._batch_size = min(recipe.batch_size, len(images))
+        self._steps = len(images) // self._batch_size
         self._strategy = tf.distribute.get_strategy()
         with self._strategy.scope():
             self.model = models.build(config.model)
@@ -134,8 +140,8 @@ class Trainer:
             self._optimizer.build(self.model.trainable_variables)
             self._average = [tf.Variable(w) for w in self.model.weights] if recipe.average else []
             self._step = tf.Variable(0, dtype=tf.int32)
-        self._images = tf.constant(train.images[..., None])
-        self._labels = tf.constant(train.labels.astype(np.int32))
+        self._images = tf.constant(images[..., None])
+        self._labels = tf.constant(labels.astype(np.int32))
         # XLA fuses a dense network into a few kernels, but on a CPU its convolutions are 4 times slower
         # than oneDNN's and its random numbers for dropout 6 times slower than TensorFlow's own.
         is_plain = not config.model.channels and not config.model.dropout
@@ -244,7 +250,9 @@ def _scale(images: Any) -> Any:
 
 
 def _cross_entropy(labels: Any, logits: Any, smoothing: float) -> Any:
-    target = tf.one_hot(labels, 10, on_value=1 - smoothing * 0.9, off_value=smoothing * 0.1)
+    classes = logits.shape[-1]
+    share = smoothing / classes
+    target = tf.one_hot(labels, classes, on_value=1 - smoothing + share, off_value=share)
     return tf.nn.softmax_cross_entropy_with_logits(target, logits)
 
 

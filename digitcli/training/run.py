@@ -7,7 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,8 @@ def train(
     """
     if data.train is None:
         raise DataError(f"{data.origin} has only a test part; there is nothing to train on.")
+    model = replace(config.model, no_digit=data.others is not None)
+    config = replace(config, model=model)
     directory = directory or runs.free_directory(config.run_name)
     log_epoch = _tensorboard_logger(tensorboard) if tensorboard else None
 
@@ -80,7 +82,7 @@ def train(
 
     with runs.writing(directory, force=force) as temporary:
         start = time.perf_counter()
-        fitted = fit(config, data.train, on_step=on_step, on_epoch=report)
+        fitted = fit(config, data.train, data.others, on_step=on_step, on_epoch=report)
         seconds = time.perf_counter() - start
         fitted.model.save(temporary / runs.KERAS_MODEL)
         tflite.write(fitted.model, temporary / runs.LITERT_MODEL)
@@ -103,6 +105,7 @@ def _record(
         "data": {
             "origin": data.origin,
             "train": _fingerprint(data.train),
+            "others": 0 if data.others is None else len(data.others),
             "test": _fingerprint(data.test),
         },
         "input": INPUT,

@@ -1,0 +1,143 @@
+"""Training data out of pictures as people make them: drawn by the simulator, cut out as `predict` does.
+
+What the picture work leaves of a digit, with all its faults, is a digit to be learnt. What it takes for one by
+mistake is not: part of a digit, two run together, the ruling, letters and scribbles.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from itertools import islice
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from digitcli.data.digits import CLASSES, NO_DIGIT, SIDE, DataSet, Digits
+from digitcli.images.decode import open_picture
+from digitcli.images.preprocess import readings
+from digitcli.images.segment import candidates
+from digitcli.output import Progress
+from digitcli.parallel import map_in_order
+from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, not_digits, picture
+
+Example = tuple[NDArray[np.uint8], int]
+"""(28, 28) with its label, a digit or NO_DIGIT."""
+Box = tuple[int, int, int, int]
+"""Left, top, width, height."""
+
+PICTURES = 24_000
+"""Of the training set; they give about twice as many examples."""
+
+CHUNK = 50
+"""Pictures that one process draws at a time."""
+
+READINGS = 3
+"""Ways to see a picture that are learnt from."""
+
+MOST_WRONG = 6
+"""Wrong groups of strokes that are learnt from one number."""
+
+RIGHT, WRONG = 0.75, 0.5
+"""A box that overlaps the digit's so much (intersection over union) shows it; one below the other does not."""
+
+_LARGEST = 700
+"""Pixels: kinds with larger digits take long to draw, and look the same when they are reduced."""
+
+
+def dataset(
+    seed: int = 0, pictures: int = PICTURES, on_progress: Progress = lambda done, total: None
+) -> DataSet:
+    """Digits and other things cut out of `pictures` simulated pictures; the same for the same seed.
+
+    Kinds of pictures that are held out for measuring are not among them. There is no test part.
+    """
+    starts = range(0, pictures, CHUNK)
+    chunks = [(seed, start, min(start + CHUNK, pictures)) for start in starts]
+    images, labels = [], []
+    for (_, _, end), (some_images, some_labels) in map_in_order(examples, chunks, os.cpu_count() or 1):
+        images.append(some_images)
+        labels.append(some_labels)
+        on_progress(end, pictures)
+    every, label = np.concatenate(images), np.concatenate(labels)
+    name = f"{pictures} simulated pictures from seed {seed}"
+    is_digit = label != NO_DIGIT
+    return DataSet(Digits(every[is_digit], label[is_digit], name), None, name, others=every[~is_digit])
+
+
+def examples(chunk: tuple[int, int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What is learnt from the pictures of a seed, from one number up to another: (n, 28, 28) and (n,) labels."""
+    seed, start, end = chunk
+    pairs = [
+        pair for index in range(start, end) for pair in _of_picture(np.random.default_rng([seed, index]))
+    ]
+    images = np.array([image for image, _ in pairs], np.uint8).reshape(-1, SIDE, SIDE)
+    return images, np.array([label for _, label in pairs], np.uint8)
+
+
+def _of_picture(rng: np.random.Generator) -> Iterator[Example]:
+    kinds = [name for name, kind in KINDS.items() if name not in HELD_OUT and kind.height[1] <= _LARGEST]
+    kind = kinds[rng.integers(len(kinds))]
+    choice = rng.uniform()
+    if choice < 0.2:
+        of_nothing = not_digits(NOT_DIGITS[rng.integers(len(NOT_DIGITS))], rng, kinds)
+        for reading in islice(readings(_opened(of_nothing.image)), READINGS):
+            yield reading.pixels, NO_DIGIT
+    elif choice < 0.8:
+        digit = int(rng.integers(CLASSES))
+        drawn = picture(kind, str(digit), rng)
+        for reading in islice(readings(_opened(drawn.image)), READINGS):
+            yield from _labelled(reading.pixels, reading.box, [digit], drawn.boxes)
+    else:
+        text = "".join(str(digit) for digit in rng.integers(CLASSES, size=rng.integers(2, 5)))
+        drawn = picture(kind, text, rng)
+        wrong = []
+        for (left, top, right, bottom), pixels in candidates(_opened(drawn.image)):
+            box = (left, top, right - left, bottom - top)
+            for example in _labelled(pixels, box, [int(digit) for digit in text], drawn.boxes):
+                if example[1] == NO_DIGIT:
+                    wrong.append(example)
+                else:
+                    yield example
+        # They are much alike.
+        yield from (wrong[index] for index in rng.permutation(len(wrong))[:MOST_WRONG])
+
+
+def _labelled(
+    pixels: NDArray[np.uint8], box: Box, digits: list[int], boxes: list[list[int]]
+) -> Iterator[Example]:
+    """The example, if it is clear what it shows."""
+    overlaps = [_overlap(box, other) for other in boxes]
+    best = int(np.argmax(overlaps))
+    if overlaps[best] >= RIGHT:
+        yield pixels, digits[best]
+    elif overlaps[best] < WRONG and not _may_be_a_one(pixels):
+        yield pixels, NO_DIGIT
+
+
+def _may_be_a_one(pixels: NDArray[np.uint8]) -> bool:
+    """Whether it is a single straight stroke, more upright than level, of whatever that was a part."""
+    moments = cv2.moments(pixels)
+    along, across = moments["mu02"], moments["mu20"]
+    both = np.array([(across, moments["mu11"]), (moments["mu11"], along)])
+    narrow, long = np.linalg.eigvalsh(both)
+    return bool(along > across and narrow < 0.06 * long)
+
+
+def _overlap(a: Box, b: list[int]) -> float:
+    """Intersection over union of two boxes."""
+    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    shared = max(width, 0) * max(height, 0)
+    return shared / max(a[2] * a[3] + b[2] * b[3] - shared, 1)
+
+
+def _opened(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=0)
+    return open_picture(file.getvalue(), "simulated.png")
