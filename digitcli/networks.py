@@ -94,7 +94,7 @@ def with_softmax(network: Any) -> Any:
 
 
 def serving_function(network: Any) -> Any:
-    """A tf.function from `images`, (n, 28, 28, 1) float32 in 0-1, to {"probabilities": (n, 10 or 11) float32}."""
+    """A tf.function from `images`, (n, 28, 28, 1) float32 in 0-1, to {"probabilities": (n, 10 or 11)}."""
     tf = import_tensorflow()
     import keras
 

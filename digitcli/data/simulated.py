@@ -1,7 +1,7 @@
 """Training data out of pictures as people make them: drawn by the simulator, cut out as `predict` does.
 
-What the picture work leaves of a digit, with all its faults, is a digit to be learnt. What it takes for one by
-mistake is not: part of a digit, two run together, the ruling, letters and scribbles.
+What the picture work leaves of a digit, with all its faults, is a digit to be learnt. What it takes for one
+by mistake is not: part of a digit, two run together, the ruling, letters and scribbles.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MOST_WRONG = 6
 """Wrong groups of strokes that are learnt from one number."""
 
 RIGHT, WRONG = 0.75, 0.5
-"""A box that overlaps the digit's so much (intersection over union) shows it; one below the other does not."""
+"""A box that overlaps the digit's so much (intersection over union) shows it; one with less does not."""
 
 _LARGEST = 700
 """Pixels: kinds with larger digits take long to draw, and look the same when they are reduced."""
@@ -69,7 +69,7 @@ def dataset(
 
 
 def examples(chunk: tuple[int, int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """What is learnt from the pictures of a seed, from one number up to another: (n, 28, 28) and (n,) labels."""
+    """What is learnt from some pictures: (n, 28, 28) and (n,) labels. chunk: a seed, first and end number."""
     seed, start, end = chunk
     pairs = [
         pair for index in range(start, end) for pair in _of_picture(np.random.default_rng([seed, index]))

@@ -170,8 +170,8 @@ def picture(kind: str, text: str, rng: np.random.Generator) -> Picture:
 def not_digits(kind: str, rng: np.random.Generator, kinds: Sequence[str] = tuple(KINDS)) -> Picture:
     """A picture without any digit.
 
-    kind: one of NOT_DIGITS. Blank pages, letters and scribbles come as any of `kinds`, keys of KINDS; the rest
-    is a picture of noise or of a patterned ground.
+    kind: one of NOT_DIGITS. Blank pages, letters and scribbles come as any of `kinds`, keys of KINDS; the
+    rest is a picture of noise or of a patterned ground.
     """
     if kind == "noise":
         return Picture(_noise_picture(rng), "", [])
