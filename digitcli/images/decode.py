@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from digitcli.errors import ImageError
+from digitcli.images.paper import quantile
 
 MAX_MEMORY = 180 * 10**6
 """Bytes that one picture may take while it is decoded: 45 million pixels in colour; A4 has 35 at 600 dpi."""
@@ -142,12 +143,12 @@ def _over_likelier_background(image: Image.Image) -> Image.Image:
     if not visible.any():
         return Image.new("L", image.size)
     brightness = np.asarray(image.convert("L"))[visible]
-    if np.ptp(np.percentile(brightness, (2, 98))) > _TWO_TONED:
+    if quantile(brightness, 0.98) - quantile(brightness, 0.02) > _TWO_TONED:
         # Ink and paper are both there: what is transparent continues the paper.
-        colour = tuple(np.median(np.asarray(image)[visible][:, :3], axis=0).astype(int).tolist())
+        colour = tuple(quantile(np.asarray(image)[visible][:, :3], 0.5).astype(int).tolist())
     else:
         # Only strokes are there, so the background must be what they stand out from.
-        colour = (255, 255, 255) if np.median(brightness) < 128 else (0, 0, 0)
+        colour = (255, 255, 255) if quantile(brightness, 0.5) < 128 else (0, 0, 0)
     background = Image.new("RGBA", image.size, (*colour, 255))
     background.alpha_composite(image)
     return background.convert("RGB")

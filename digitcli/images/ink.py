@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.images.components import Components, find_components, joined
+from digitcli.images.components import Components, find_components
+from digitcli.images.paper import quantile
 
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
@@ -15,6 +17,11 @@ Box = tuple[int, int, int, int]
 FAINTEST_INK = 16
 """The least contrast, of 255, that counts as ink; less is the paper's own texture."""
 
+_SAMPLE = 10_000
+"""Pixels that tell how noisy the paper is."""
+
+_MOST_PARTS = 400
+"""That are put together; more are a texture."""
 
 _FEWEST_DOTS = 8
 """On dotted paper; fewer may be what a dry pen left."""
@@ -38,8 +45,7 @@ class Ink:
 
     def only(self, mask: Mask) -> Ink:
         """The part of the ink that lies in a smaller mask, with its soft edges but not its neighbours'."""
-        kept = grown(mask) & ~(self.mask & ~mask)
-        return replace(self, strength=np.where(kept, self.strength, np.float32(0)), mask=mask)
+        return replace(self, strength=self.strength * (grown(mask) & ~(self.mask & ~mask)), mask=mask)
 
     def moved(self, left: int, top: int) -> Ink:
         """The same, of a larger picture in which this one began at left, top."""
@@ -61,32 +67,33 @@ def find_ink(contrast: NDArray[np.float32], scale: float = 1.0, *, strict: bool 
     """
     # The few strongest may be dust or dead pixels.
     rank = min(max(2, contrast.size // 10_000), contrast.size - 1)
-    strongest = -float(np.partition(-contrast, rank, axis=None)[rank])
-    if strongest < FAINTEST_INK:
+    strong = contrast[contrast >= FAINTEST_INK]
+    if len(strong) <= rank:
         return None
-    rest = contrast[contrast < 0.5 * strongest]
+    strongest = float(np.partition(strong, -rank - 1)[-rank - 1])
+    sample = contrast.ravel()[:: -(-contrast.size // _SAMPLE)]
+    rest = sample[sample < 0.5 * strongest]
     # 1.4826 makes the median deviation the standard deviation of Gaussian noise.
-    noise = 1.4826 * float(np.median(np.abs(rest))) if rest.size else 0.0
+    noise = 1.4826 * float(quantile(np.abs(rest), 0.5)) if rest.size else 0.0
     if strongest < 5 * noise:
         return None
-    strength = float(np.median(contrast[contrast > 0.5 * strongest]))
+    strength = float(quantile(strong[strong > 0.5 * strongest], 0.5))
     low = max((0.55 if strict else 0.25) * strength, 3 * noise)
     high = max((0.7 if strict else 0.5) * strength, 4.5 * noise)
     mask = contrast > low
     parts = find_components(mask)
-    sure = np.zeros(len(parts) + 1, bool)
-    sure[parts.labels[contrast > high]] = True
-    mask = parts.mask(sure[1:])
+    sure = np.zeros(len(parts), bool)
+    sure[parts.labels[contrast > high] - 1] = True
+    if not sure.all():
+        mask = parts.mask(sure)
     floor = 2 * noise
-    soft = ((contrast - floor) / max(strength - floor, 1)).clip(0, 1)
-    return Ink(np.where(grown(mask), soft, 0).astype(np.float32), mask, scale)
+    soft = ((contrast - floor) / np.float32(max(strength - floor, 1))).clip(0, 1)
+    return Ink(soft * grown(mask), mask, scale)
 
 
 def grown(mask: Mask) -> Mask:
     """The mask with the pixels next to it, diagonals included."""
-    padded = np.pad(mask, 1)
-    rows = padded[:-2] | padded[1:-1] | padded[2:]
-    return rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+    return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8))).view(bool)
 
 
 def on_page(parts: Components, shape: tuple[int, int], *, several: bool = False) -> Mask:
@@ -114,7 +121,7 @@ def _dots(parts: Components, chosen: Mask) -> Mask:
     small = chosen & (sides <= 0.2 * sides[chosen].max(initial=0))
     if np.count_nonzero(small) < _FEWEST_DOTS:
         return np.zeros(len(parts), bool)
-    usual = np.median(areas[small])
+    usual = quantile(areas[small], 0.5)
     dots = small & (areas >= usual / 2) & (areas <= 2 * usual) & (areas >= 0.4 * sides**2)
     return np.asarray(dots & (np.count_nonzero(dots) >= _FEWEST_DOTS))
 
@@ -122,19 +129,23 @@ def _dots(parts: Components, chosen: Mask) -> Mask:
 def groups(parts: Components, chosen: Mask, gap: float) -> NDArray[np.intp]:
     """The parts put together that are closer than `gap` times the side of the larger one.
 
-    Returns (n,) the least index of each part's group; parts that are not chosen are their own.
+    Returns (n,) the least index of each part's group, and n for parts that are not chosen.
     """
     index = np.flatnonzero(chosen)
-    if len(index) > 400:
-        index = index[np.argsort(-parts.areas[index], kind="stable")[:400]]
+    if len(index) > _MOST_PARTS:
+        index = np.sort(index[np.argsort(-parts.areas[index], kind="stable")[:_MOST_PARTS]])
     boxes, sides = parts.boxes[index], parts.sides[index]
     apart = np.maximum(boxes[:, None, :2], boxes[None, :, :2]) - np.minimum(
         boxes[:, None, 2:], boxes[None, :, 2:]
     )
     distance = np.hypot(*np.moveaxis(np.maximum(apart, 0), 2, 0))
     near = distance <= np.maximum(gap * np.maximum(sides[:, None], sides[None]), 1.5)
-    a, b = np.nonzero(np.triu(near, 1))
-    return joined(len(parts), index[a], index[b])
+    names = np.full(len(parts), len(parts))
+    least = index
+    while not np.array_equal(names[index], least):
+        names[index] = least
+        least = np.where(near, least, len(parts)).min(axis=1, initial=len(parts))
+    return names
 
 
 def largest_group(ink: Ink) -> Mask:
@@ -142,7 +153,8 @@ def largest_group(ink: Ink) -> Mask:
     parts = find_components(ink.mask)
     chosen = on_page(parts, ink.mask.shape)
     names = groups(parts, chosen, 0.25)
-    areas = np.bincount(names, np.where(chosen, parts.areas, 0), len(parts))
+    areas = np.bincount(names[chosen], parts.areas[chosen], len(parts) + 1)
+    areas[-1] = 0
     return parts.mask(chosen & (names == areas.argmax()))
 
 

@@ -20,6 +20,9 @@ _THICKEST = 0.05
 _LEAST_COVER = 0.5
 """Of the picture's width that a line must cover with ink."""
 
+_SAMPLE = 2000
+"""Pixels of ink that tell at which slope lines may be."""
+
 _LONGER = 2.5
 """How many times longer than the largest thing that is left a line is, unless it runs from edge to edge."""
 
@@ -88,25 +91,29 @@ class _Line:
 def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
     """Without long lines that are about horizontal, and what these were like."""
     height, width = mask.shape
-    rows, columns = np.nonzero(mask)
-    if len(rows) < _LEAST_COVER * width or height < 8 or width < 8:
+    if min(height, width) < 8 or np.count_nonzero(mask.any(axis=0)) < _LEAST_COVER * width:
         return mask, []
-    from_middle = columns - width / 2
+    rows, columns = np.divmod(np.flatnonzero(mask), width)
+    share = -(-len(rows) // _SAMPLE)
+    rows, from_middle = rows[::share], columns[::share].astype(np.float32) - np.float32(width / 2)
     step = max(0.02, 2 / width)
     reach = int((_STEEPEST + step) * width / 2) + 2
+    length = height + 2 * reach
 
-    def profile(slope: float) -> NDArray[np.intp]:
-        along = np.rint(rows - slope * from_middle).astype(np.intp) + reach
-        return np.bincount(along, minlength=height + 2 * reach)
+    def profiles(slopes: NDArray[np.float64]) -> NDArray[np.intp]:
+        """How much ink is in each row, (slopes, length), if the rows are at that slope."""
+        along = np.rint(rows - slopes.astype(np.float32)[:, None] * from_middle).astype(np.intp) + reach
+        along += np.arange(len(slopes))[:, None] * length
+        return np.bincount(along.ravel(), minlength=len(slopes) * length).reshape(-1, length)
 
     # Lines of a page are parallel: at their slope the ink gathers in the fewest rows.
-    def sharpness(slope: float) -> tuple[float, float]:
-        return float(np.square(profile(slope), dtype=np.float64).sum()), -abs(slope)
-
-    slope = max(np.arange(-_STEEPEST, _STEEPEST + step / 2, step).tolist(), key=sharpness)
-    slope = max((slope + np.linspace(-step, step, 9)).tolist(), key=sharpness)
-    counts = profile(slope)
-    if (counts[:-2] + counts[1:-1] + counts[2:]).max() < _LEAST_COVER * width:
+    slope = 0.0
+    for slopes in (np.arange(-_STEEPEST, _STEEPEST + step / 2, step), np.linspace(-step, step, 9)):
+        slopes = slopes[np.argsort(np.abs(slopes), kind="stable")] + slope
+        counts = profiles(slopes)
+        best = int(np.square(counts).sum(axis=1).argmax())
+        slope = float(slopes[best])
+    if share * (counts[best, :-2] + counts[best, 1:-1] + counts[best, 2:]).max() < _LEAST_COVER * width:
         return mask, []
 
     # Upright the lines: row y of `level` follows the slope.

@@ -1,15 +1,21 @@
 """How far each pixel of a picture stands out from the paper, whatever their colours and the light.
 
-All take pixels (height, width, channels) float32, 0-255, and give contrast (height, width) float32: about 0
-on paper, positive on ink, in grey levels; negative where a pixel differs from the paper to the other side.
+Pixels are (height, width) or (height, width, 3) uint8. Contrast is (height, width) float32, in grey levels:
+about 0 on paper, positive on ink, negative where a pixel differs from the paper to the other side.
 """
 
 from __future__ import annotations
 
+import functools
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 _COARSE = 128
@@ -18,136 +24,193 @@ _COARSE = 128
 _WIDEST_STROKE = 0.2
 """What is wider, as a share of the longer side, is paper in another light."""
 
+_SAMPLE = 160
+"""Pixels along the longer side that tell how colours vary."""
 
-def border_of(pixels: Floats) -> Floats:
-    """The outermost pixels, (n, channels)."""
-    return np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+"""The window that is all of a picture: left, top, right, bottom as shares of its width and height."""
 
 
-def contrast_to_border(pixels: Floats) -> Floats:
-    """Contrast to an evenly lit paper that has the median colour of the border.
+@dataclass(frozen=True)
+class Light:
+    """Paper and ink as a linear function of colour: contrast = gain * (pixel @ axis - level).
+
+    axis: (channels,) along which ink differs from paper.
+    level: what paper has along the axis, (rows, columns) float32 over the picture, (1, 1) if it is even.
+    gain: (rows, columns) float32, more than 1 where little light makes for little contrast.
+    """
+
+    axis: Floats
+    level: Floats
+    gain: Floats
+
+    def contrast(self, pixels: Pixels, window: tuple[float, float, float, float] = WHOLE) -> Floats:
+        """Of the pixels, which show that window of the picture."""
+        values = along(pixels.astype(np.float32), self.axis)
+        if self.level.size == 1:
+            return np.asarray(values - self.level[0, 0])
+        return (values - _part(self.level, window, values.shape)) * _part(self.gain, window, values.shape)
+
+    def inverted(self) -> Light:
+        """The same for ink that differs to the other side."""
+        return replace(self, axis=-self.axis, level=-self.level)
+
+
+def even_light(pixels: Pixels) -> Light:
+    """For an evenly lit paper that has the median colour of the border.
 
     Ink is the side, darker or lighter, with the greater difference.
     """
-    paper = np.median(border_of(pixels), axis=0).astype(np.float32)
-    return _along_ink(pixels - paper)
+    paper = quantile(border_of(pixels), 0.5)
+    axis = _axis_of_ink(_sampled(pixels) - paper)
+    return Light(axis, np.full((1, 1), axis @ np.atleast_1d(paper), np.float32), np.ones((1, 1), np.float32))
 
 
-def differs_from_border(pixels: Floats) -> NDArray[np.bool_]:
-    """Which pixels (height, width) have another colour than the border has, whatever it is."""
-    border = border_of(pixels)
-    paper = np.median(border, axis=0).astype(np.float32)
-    noise = float(np.median(np.abs(border - paper).max(axis=1)))
-    differs: NDArray[np.bool_] = np.abs(pixels - paper).max(axis=2) > max(24.0, 5 * noise)
-    return differs
-
-
-def is_uneven(pixels: Floats, contrast: Floats) -> bool:
-    """Whether the border differs so much from place to place that it is hardly one paper in one light.
-
-    contrast: what `contrast_to_border` made of the pixels.
-    """
-    border = border_of(contrast[..., None])[:, 0]
-    low, high = np.percentile(border, (10, 90))
-    return bool(high - low > 0.2 * max(float(contrast.max()), 1.0))
-
-
-def contrast_to_surroundings(pixels: Floats, *, dark: bool) -> Floats:
-    """Contrast of dark or light strokes to the paper around them, in whatever light that is.
+def uneven_light(pixels: Pixels, *, dark: bool) -> Light:
+    """For dark or light strokes on paper in whatever light.
 
     The paper is a morphological closing (for light ink, an opening) at low resolution: it fills what is
     narrower than the widest stroke and follows the edges of shadows. Where the light is weak, so is the
     contrast; it is amplified there.
     """
-    sign = np.float32(1 if dark else -1)
-    light = sign * _coarse(pixels)
-    size = max(3, round(_WIDEST_STROKE * max(light.shape[:2])))
-    paper = _running_max(light, size)
-    # One pixel more than was filled, since the edge of a shadow is not in the middle of a coarse pixel.
-    paper = sign * -_running_max(-paper, size + 2)
-    paper = _resized(paper, (pixels.shape[1], pixels.shape[0]))
-    brightness = paper.mean(axis=2)
-    gain = np.clip(np.percentile(brightness, 90) / np.maximum(brightness, 1), 1, 4)
-    return _along_ink((pixels - paper) * gain[..., None].astype(np.float32), dark=dark)
+    coarse = _coarse(pixels, _COARSE)
+    size = round(_WIDEST_STROKE * max(coarse.shape[:2])) | 1
+    # Two pixels more than was filled, since the edge of a shadow is not in the middle of a coarse pixel.
+    fill, shrink = np.ones((size, size), np.uint8), np.ones((size + 2, size + 2), np.uint8)
+    if dark:
+        filled = cv2.erode(cv2.dilate(coarse, fill), shrink)
+    else:
+        filled = cv2.dilate(cv2.erode(coarse, fill), shrink)
+    paper = np.asarray(filled, np.float32)
+    brightness = paper if paper.ndim == 2 else paper.mean(axis=2)
+    gain = np.clip(quantile(brightness.ravel(), 0.9) / np.maximum(brightness, 1), 1, 4).astype(np.float32)
+    sample = _sampled(pixels)
+    amplified = _resized(gain, sample)
+    if sample.ndim == 3:
+        amplified = amplified[..., None]
+    axis = _axis_of_ink((sample - _resized(paper, sample)) * amplified, dark=dark)
+    return Light(axis, along(paper, axis), gain)
 
 
-def ink_is_dark(pixels: Floats) -> bool:
+def border_of(pixels: NDArray[Any]) -> NDArray[Any]:
+    """The outermost pixels, (n,) or (n, 3)."""
+    return np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
+
+
+def quantile(values: NDArray[Any], share: float) -> Floats:
+    """Below which a share of values (n,) or (n, k) lies: () or (k,). numpy.quantile takes 10 ms to import."""
+    at = share * (len(values) - 1)
+    low, high = math.floor(at), math.ceil(at)
+    ordered = np.partition(values, (low, high), axis=0)[[low, high]].astype(np.float32)
+    return np.asarray(ordered[0] + np.float32(at - low) * (ordered[1] - ordered[0]))
+
+
+def differs_from_border(pixels: Pixels) -> NDArray[np.bool_]:
+    """Which pixels (height, width) have another colour than the border has, whatever it is."""
+    border = border_of(pixels)
+    paper = quantile(border, 0.5)
+    noise = float(quantile(_difference(border[:, None], paper).ravel(), 0.5))
+    return np.asarray(_difference(pixels, paper) > max(24.0, 5 * noise))
+
+
+def is_uneven(contrast: Floats) -> bool:
+    """Whether the border differs so much from place to place that it is hardly one paper in one light.
+
+    contrast: in even light.
+    """
+    border = border_of(contrast)
+    return bool(quantile(border, 0.9) - quantile(border, 0.1) > 0.2 * max(float(contrast.max()), 1.0))
+
+
+def ink_is_dark(pixels: Pixels) -> bool:
     """Whether strokes are darker than what is around them, in uneven light."""
-    grey = _coarse(pixels).mean(axis=2)
-    deviation = grey - _local_median(grey)
+    grey = _grey(_coarse(pixels, _COARSE // 2))
+    around = cv2.medianBlur(grey, (max(grey.shape) // 3) | 1)
+    deviation = grey.astype(np.float32) - around
     return float(np.sum(np.minimum(deviation, 0) ** 2)) >= float(np.sum(np.maximum(deviation, 0) ** 2))
 
 
-def _along_ink(difference: Floats, dark: bool | None = None) -> Floats:
-    """The difference to the paper (height, width, channels), along the axis of colour where ink is clearest.
+def along(values: Floats, axis: Floats) -> Floats:
+    """values @ axis: (height, width) float32."""
+    if values.ndim == 2:
+        return np.asarray(values * axis[0])
+    return np.asarray(cv2.transform(values, axis[None]))
 
+
+def _axis_of_ink(difference: Floats, *, dark: bool | None = None) -> Floats:
+    """The axis of colour along which ink differs most clearly from the paper, (channels,).
+
+    difference: to the paper, (height, width) or (height, width, 3).
     dark: which side ink is on; None for that of most of what differs strongly.
     With several channels the axis is Fisher's (1936): it weighs down the directions in which the paper itself
     varies, so that blue ink on shadowed paper is found by its blue.
     """
+    if difference.ndim == 2:
+        if dark is None:
+            strong = difference[np.abs(difference) >= 0.6 * np.abs(difference).max()]
+            dark = float(strong.sum()) <= 0
+        return np.array([-1 if dark else 1], np.float32)
+    greatest = np.abs(difference).max(axis=2)
     if dark is None:
-        extent = np.abs(difference).max(axis=2)
+        extent = greatest
     else:
-        extent = np.maximum(difference.sum(axis=2) * (-1 if dark else 1), 0)
+        extent = np.maximum(along(difference, np.full(3, -1 if dark else 1, np.float32)), 0)
     ink = difference[extent >= 0.6 * extent.max()].sum(axis=0)
-    if difference.shape[2] == 1:
-        return difference[..., 0] * np.float32(1 if ink[0] > 0 else -1)
-    extent = np.abs(difference).max(axis=2) * (difference @ ink > 0)
+    extent = greatest * (along(difference, ink) > 0)
     ink = difference[extent >= 0.6 * extent.max()].mean(axis=0)
     length = float(np.linalg.norm(ink))
     if length == 0:
-        return np.zeros(difference.shape[:2], np.float32)
-    paper = difference[extent <= np.median(extent)]
+        return np.zeros(3, np.float32)
+    paper = difference[extent <= quantile(extent.ravel(), 0.5)]
     covariance = paper.T @ paper / len(paper) + np.eye(3) * (0.03 * length) ** 2
     axis = np.linalg.solve(covariance, ink)
-    axis *= np.abs(ink).max() / float(ink @ axis)
-    return np.asarray(difference @ axis.astype(np.float32))
+    return np.asarray(axis * (np.abs(ink).max() / float(ink @ axis)), np.float32)
 
 
-def _coarse(pixels: Floats) -> Floats:
-    height, width = pixels.shape[:2]
-    scale = min(1.0, _COARSE / max(height, width))
-    return _resized(pixels, (max(1, round(width * scale)), max(1, round(height * scale))))
+def _sampled(pixels: Pixels) -> Floats:
+    """As many rows and columns as tell how colours vary."""
+    step = -(-max(pixels.shape) // _SAMPLE)
+    return pixels[::step, ::step].astype(np.float32)
 
 
-def _resized(pixels: Floats, size: tuple[int, int]) -> Floats:
-    if size == (pixels.shape[1], pixels.shape[0]):
-        return pixels
-    channels = (
-        Image.fromarray(pixels[..., channel]).resize(size, Image.Resampling.BILINEAR)
-        for channel in range(pixels.shape[2])
+def _difference(pixels: Pixels, colour: Floats) -> Floats:
+    """Of pixels to one colour, (height, width): that of the channel where it is greatest."""
+    channels = [pixels] if pixels.ndim == 2 else cv2.split(pixels)
+    # One channel after the other, since NumPy is slow along so short an axis.
+    differences = (
+        np.abs(channel - level) for channel, level in zip(channels, np.atleast_1d(colour), strict=True)
     )
-    return np.stack([np.asarray(channel) for channel in channels], axis=2)
+    return functools.reduce(np.maximum, differences)
 
 
-def _running_max(pixels: Floats, size: int) -> Floats:
-    """The greatest value in the square of `size` about each pixel, beyond the edge as at the edge."""
-    for axis in (0, 1):
-        length = pixels.shape[axis]
-        before = size // 2
-        positions = np.clip(np.arange(-before, length + size - before - 1), 0, length - 1)
-        running = pixels.take(positions, axis)
-        span = 1
-        while span < size:  # doubling: the maximum of 2n is that of two n
-            step = min(span, size - span)
-            count = running.shape[axis] - step
-            running = np.maximum(
-                running.take(np.arange(count), axis), running.take(np.arange(step, step + count), axis)
-            )
-            span += step
-        pixels = running
-    return pixels
+def _grey(pixels: Pixels) -> Pixels:
+    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
 
 
-def _local_median(grey: Floats) -> Floats:
-    """A coarse median over about a third of the picture about each pixel."""
-    height, width = grey.shape
-    rows = np.linspace(0, height, 13).astype(int)
-    columns = np.linspace(0, width, 13).astype(int)
-    medians = np.empty((12, 12), np.float32)
-    for i in range(12):
-        top, bottom = rows[max(i - 2, 0)], max(rows[min(i + 3, 12)], rows[max(i - 2, 0)] + 1)
-        for j in range(12):
-            left, right = columns[max(j - 2, 0)], max(columns[min(j + 3, 12)], columns[max(j - 2, 0)] + 1)
-            medians[i, j] = np.median(grey[top:bottom, left:right])
-    return _resized(medians[..., None], (width, height))[..., 0]
+def _coarse(pixels: Pixels, side: int) -> Pixels:
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+
+
+def _resized(values: Floats, like: Floats) -> Floats:
+    return np.asarray(cv2.resize(values, like.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def _part(values: Floats, window: tuple[float, float, float, float], shape: tuple[int, ...]) -> Floats:
+    """That window of values (rows, columns) over the whole picture, interpolated to a shape."""
+    rows, columns = values.shape
+    height, width = shape
+    left, top, right, bottom = window
+    across, down = (right - left) * columns / width, (bottom - top) * rows / height
+    # Centres of pixels are half a pixel from their corners.
+    placing = np.array(
+        [[across, 0, left * columns + across / 2 - 0.5], [0, down, top * rows + down / 2 - 0.5]], np.float32
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(values, placing, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    )

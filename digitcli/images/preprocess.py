@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.images import paper
 from digitcli.images.geometry import SIDE, centre_by_mass, fit_in_20x20, is_in_mnist_form
-from digitcli.images.ink import Box, Ink, box_of, find_ink, largest_group
+from digitcli.images.ink import Box, Ink, box_of, find_ink, grown, largest_group
 from digitcli.images.lines import frame_inside, without_lines
+from digitcli.images.paper import Light
 from digitcli.images.strokes import even_strokes
 
-_WORKING_SIDE = 800
-"""Larger pictures are reduced below this first, which costs no ink; what is found is looked at closer."""
+WORKING_SIDE = 256
+"""Larger pictures are reduced below this to find one digit; what is found is looked at closer."""
 
 _LEGIBLE = 60
 """Where a digit that was found is smaller than this, in pixels, and the picture was reduced, look closer."""
+
+_DEEPEST = 3
+"""Frames within frames."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,12 @@ def readings(image: Image.Image) -> Iterator[Reading]:
         yield Reading("as it is", finished, _with_size(box_of(finished > 0)))
         return
     seen: list[NDArray[np.uint8]] = []
-    for name, ink in inks(image):
-        ink = _closer(ink, image)
-        digit = ink.only(largest_group(ink))
-        pixels = _in_28x28(digit)
+    for look in _looks(image, WORKING_SIDE):
+        ink = _closer(look, image)
+        pixels = _in_28x28(ink)
         if all(np.abs(pixels.astype(np.int16) - other).mean() > 4 for other in seen):
             seen.append(pixels)
-            yield Reading(name, pixels, _with_size(ink.on_picture(box_of(digit.mask))))
+            yield Reading(look.name, pixels, _with_size(ink.on_picture(box_of(ink.mask))))
 
 
 def _in_mnist_form(image: Image.Image) -> NDArray[np.uint8] | None:
@@ -71,35 +75,67 @@ def _in_mnist_form(image: Image.Image) -> NDArray[np.uint8] | None:
     return None
 
 
-def inks(image: Image.Image, depth: int = 0) -> Iterator[tuple[str, Ink]]:
-    """The ways to tell ink from paper in a picture, with their names, likeliest first."""
-    pixels = _pixels(image)
-    factor = image.width / pixels.shape[1]
-    if depth < 3 and (box := frame_inside(paper.differs_from_border(pixels))):
+def inks(image: Image.Image, side: int = 800) -> Iterator[tuple[str, Ink]]:
+    """The ways to tell ink from paper in a picture, with their names, likeliest first.
+
+    image: mode L or RGB. side: pixels; a picture with a longer side is reduced below it first.
+    """
+    for look in _looks(image, side):
+        yield look.name, look.ink
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Ink, and how it was told from paper, to do so again on more pixels.
+
+    light: of the `field`, which is left, top, right, bottom on the picture.
+    strict: as for `find_ink`.
+    """
+
+    name: str
+    ink: Ink
+    light: Light
+    field: Box
+    strict: bool = False
+
+    def moved(self, left: int, top: int) -> _Look:
+        """The same in a larger picture, in which this one began at left, top."""
+        field = (self.field[0] + left, self.field[1] + top, self.field[2] + left, self.field[3] + top)
+        return replace(
+            self, name=f"inside the frame, {self.name}", ink=self.ink.moved(left, top), field=field
+        )
+
+
+def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
+    pixels, factor = _pixels(image, side)
+    if depth < _DEEPEST and (box := frame_inside(paper.differs_from_border(pixels))):
         left, top, right, bottom = (round(each * factor) for each in box)
-        for name, inner in inks(image.crop((left, top, right, bottom)), depth + 1):
-            yield f"inside the frame, {name}", inner.moved(left, top)
-    flat = paper.contrast_to_border(pixels)
-    uneven = paper.is_uneven(pixels, flat)
+        for look in _looks(image.crop((left, top, right, bottom)), side, depth + 1):
+            yield look.moved(left, top)
+    flat = paper.even_light(pixels)
+    flat_contrast = flat.contrast(pixels)
+    uneven = paper.is_uneven(flat_contrast)
     dark = paper.ink_is_dark(pixels)
-    contrasts: list[tuple[str, Callable[[], NDArray[np.float32]]]] = [
+    lights: list[tuple[str, Callable[[], Light]]] = [
         ("even light", lambda: flat),
-        ("uneven light", lambda: paper.contrast_to_surroundings(pixels, dark=dark)),
-        ("even light, inverted", lambda: -flat),
-        ("uneven light, inverted", lambda: paper.contrast_to_surroundings(pixels, dark=not dark)),
+        ("uneven light", lambda: paper.uneven_light(pixels, dark=dark)),
+        ("even light, inverted", flat.inverted),
+        ("uneven light, inverted", lambda: paper.uneven_light(pixels, dark=not dark)),
     ]
     order = (1, 0, 3) if uneven else (0, 1, 2)
-    for name, contrast in (contrasts[index] for index in order):
-        values = contrast()
-        ink = find_ink(values, factor)
+    for name, estimate in (lights[index] for index in order):
+        light = estimate()
+        contrast = light.contrast(pixels)
+        ink = find_ink(contrast, factor)
         if ink is None:
             continue
+        field = (0, 0, image.width, image.height)
         cleaned = without_lines(ink.mask)
         if cleaned is not ink.mask:
-            yield f"{name}, without lines", ink.only(cleaned)
-        yield name, ink
-        if strong := find_ink(values, factor, strict=True):
-            yield f"{name}, strong ink", strong
+            yield _Look(f"{name}, without lines", ink.only(cleaned), light, field)
+        yield _Look(name, ink, light, field)
+        if strong := find_ink(contrast, factor, strict=True):
+            yield _Look(f"{name}, strong ink", strong, light, field, strict=True)
 
 
 def digit_of(ink: Ink) -> NDArray[np.uint8]:
@@ -118,22 +154,43 @@ def _with_size(box: Box) -> Box:
     return left, top, right - left, bottom - top
 
 
-def _closer(ink: Ink, image: Image.Image) -> Ink:
-    """The same, from more pixels of the picture where it was reduced and the digit is small."""
-    if ink.scale < 2:
-        return ink
-    left, top, right, bottom = box_of(largest_group(ink))
-    if max(right - left, bottom - top) >= _LEGIBLE:
-        return ink
-    room = max(right - left, bottom - top) // 3 + 2
-    height, width = ink.mask.shape
+def _closer(look: _Look, image: Image.Image) -> Ink:
+    """The digit, from more pixels of the picture where it was reduced and the digit is small."""
+    ink = look.ink
+    digit = largest_group(ink)
+    left, top, right, bottom = box_of(digit)
+    size = max(right - left, bottom - top)
+    if ink.scale < 2 or size >= _LEGIBLE:
+        return ink.only(digit)
+    room = size // 3 + 2
+    height, width = digit.shape
     box = (max(left - room, 0), max(top - room, 0), min(right + room, width), min(bottom + room, height))
     left, top, right, bottom = ink.on_picture(box)
-    crop = image.crop((left, top, right, bottom))
-    return next((closer.moved(left, top) for _, closer in inks(crop, depth=3)), ink)
+    pixels, scale = _pixels(image.crop((left, top, right, bottom)), WORKING_SIDE)
+    if pixels.ndim > 2 and len(look.light.axis) == 1:
+        pixels = pixels[..., 0]
+    field_left, field_top, field_right, field_bottom = look.field
+    field_width, field_height = field_right - field_left, field_bottom - field_top
+    window = (
+        (left - field_left) / field_width,
+        (top - field_top) / field_height,
+        (right - field_left) / field_width,
+        (bottom - field_top) / field_height,
+    )
+    closer = find_ink(look.light.contrast(pixels, window), scale, strict=look.strict)
+    if closer is None:
+        return ink.only(digit)
+    near = grown(digit)[box[1] : box[3], box[0] : box[2]].view(np.uint8)
+    mask = closer.mask & cv2.resize(near, closer.mask.shape[::-1], interpolation=cv2.INTER_NEAREST).view(bool)
+    return closer.only(mask).moved(left, top) if mask.any() else ink.only(digit)
 
 
-def _pixels(image: Image.Image) -> NDArray[np.float32]:
-    image = image.reduce(-(-max(image.size) // _WORKING_SIDE))
-    pixels = np.asarray(image, dtype=np.float32)
-    return pixels[..., None] if pixels.ndim == 2 else pixels
+def _pixels(image: Image.Image, side: int) -> tuple[NDArray[np.uint8], float]:
+    """Of a picture reduced below a side, and how far: (height, width), or with 3 channels if it has colour."""
+    reduced = image.reduce(-(-max(image.size) // side))
+    pixels = np.asarray(reduced)
+    if pixels.ndim == 3:
+        red, green, blue = cv2.split(pixels)
+        if np.array_equal(red, green) and np.array_equal(red, blue):
+            pixels = np.asarray(red)
+    return pixels, image.width / reduced.width
