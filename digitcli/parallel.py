@@ -1,8 +1,10 @@
 """A function called in several processes at a time.
 
-The standard pools were not taken: one of threads gains nothing, since Python's lock is held for most of the
-time that a small picture takes; multiprocessing.Pool waits for ever for a process that was killed; and a
-ProcessPoolExecutor ends only with what is under way, and its processes may print tracebacks at Ctrl-C.
+The standard pools were not taken. Both of multiprocessing's ways to start a process that work everywhere run
+the caller's main module again, import and all, and fail in a script without a main guard; they need
+semaphores, which some sandboxes lack; and their processes print tracebacks at Ctrl-C. When a process is
+killed, multiprocessing.Pool waits for ever, and ProcessPoolExecutor gives up all that was under way without
+telling which item it was.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from queue import SimpleQueue
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -31,27 +35,17 @@ _IN_A_GROUP_OF_ITS_OWN: dict[str, Any] = (
 )
 
 
-class WorkerDiedError(Exception):
-    """A process ended before it had answered.
-
-    item: what it had been given.
-    """
-
-    def __init__(self, item: Any) -> None:
-        super().__init__(item)
-        self.item = item
-
-
 def map_in_order(
     function: Callable[[Item], Result], items: Iterable[Item], processes: int
-) -> Generator[tuple[Item, Result], None, None]:
-    """Each item with the function of it, in order, as they come.
+) -> Generator[tuple[Item, Result | None], None, None]:
+    """Each item with the function of it, in order, as they come; with None if a process died of it.
 
     function: of a module's top level, since it is looked up by its name in the other processes.
-    Two items for each process are taken ahead at most. Ends with WorkerDiedError if a process dies. When the
-    iterator is closed, or an exception passes, the processes are killed at once.
+    Two items for each process are taken ahead at most. A process that died is replaced. What the function
+    raises is raised here. When the iterator is closed, or an exception passes, the processes are killed at
+    once.
     """
-    pending: deque[tuple[Item, Future[Result]]] = deque()
+    pending: deque[tuple[Item, Future[Result | None]]] = deque()
     with _Workers(processes) as workers:
         for item in items:
             pending.append((item, workers.submit(function, item)))
@@ -85,20 +79,17 @@ class _Workers:
     """Processes that wait for calls, each led by a thread that waits for its answers."""
 
     def __init__(self, count: int) -> None:
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-        self._threads = ThreadPoolExecutor(count)
         self._count = count
+        self._threads = ThreadPoolExecutor(count)
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+        self._lock = Lock()
+        self._closed = False
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-P", "-c", _PROGRAM.format(path=sys.path)]
         try:
             for _ in range(self._count):
-                process = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **_IN_A_GROUP_OF_ITS_OWN
-                )
-                self._processes.append(process)
-                self._idle.put(process)
+                self._idle.put(self._start())
         except BaseException:
             self._kill()
             raise
@@ -109,10 +100,10 @@ class _Workers:
     ) -> None:
         self._kill()
 
-    def submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result]:
+    def submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result | None]:
         return self._threads.submit(self._call, function, item)
 
-    def _call(self, function: Callable[[Item], Result], item: Item) -> Result:
+    def _call(self, function: Callable[[Item], Result], item: Item) -> Result | None:
         process = self._idle.get()
         assert process.stdin
         assert process.stdout
@@ -120,8 +111,9 @@ class _Workers:
             pickle.dump((function, item), process.stdin, pickle.HIGHEST_PROTOCOL)
             process.stdin.flush()
             good, answer = pickle.load(process.stdout)
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
-            raise WorkerDiedError(item) from error
+        except (EOFError, OSError, pickle.UnpicklingError):
+            process = self._replaced(process)
+            return None
         finally:
             self._idle.put(process)
         if not good:
@@ -129,11 +121,34 @@ class _Workers:
         result: Result = answer
         return result
 
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-P", "-c", _PROGRAM.format(path=sys.path)]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **_IN_A_GROUP_OF_ITS_OWN
+        )
+        self._processes.add(process)
+        return process
+
+    def _replaced(self, process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._closed:  # killed by us
+                return process
+            self._processes.remove(process)
+            _end(process)
+            return self._start()
+
     def _kill(self) -> None:
-        for process in self._processes:
-            process.kill()
+        with self._lock:
+            self._closed = True
+            for process in self._processes:
+                process.kill()
         # Each thread now sees its process's answers end.
         self._threads.shutdown(cancel_futures=True)
         for process in self._processes:
-            with process:  # closes the pipes and waits
-                pass
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    with suppress(OSError), process:  # closes the pipes, though what was not sent yet is lost, and waits
+        pass

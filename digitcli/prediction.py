@@ -1,7 +1,8 @@
 """Pictures to digits: sources in, results out, streamed and in order.
 
-Whatever the number of pictures, a few batches of them are in memory at a time. They are read in other
-processes once that is worth starting some; the classifier stays in this one.
+Whatever the number of pictures, a few batches of them are in memory at a time. They are read here at first;
+once that is worth starting other processes, each of them loads the classifier and reads batches from the
+opened file to the result.
 """
 
 from __future__ import annotations
@@ -9,28 +10,37 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digitcli import classifiers
 from digitcli.errors import ImageError
 from digitcli.images.decode import open_picture
-from digitcli.images.preprocess import to_mnist
+from digitcli.reading import One, Probabilities, read_one
 from digitcli.sources.source import Source
 
 if TYPE_CHECKING:
+    from digitcli.annotate import Mark
     from digitcli.images.segment import Digit
 
-BATCH_SIZE = 64
-"""Pictures that are read and classified together, at most."""
+Mode = Literal["auto", "single", "many"]
+"""How many digits to look for: as many as there seem to be, one, or all."""
 
-BATCH_BYTES = 2**20
+BATCH_SIZE = 64
+"""Pictures that are read together, at most."""
+
+BATCH_BYTES = 2**18
 """Bytes of files that are read together, one picture at least: so that photos come one by one."""
+
+FIRST_BATCH = 4
+"""Pictures that are read together at first, so that results come at once; it doubles up to BATCH_SIZE."""
 
 LONGEST_WAIT = 0.2
 """Seconds after which a batch is not filled further, for pictures that are found or piped in slowly."""
@@ -40,12 +50,24 @@ START_UP = 0.25
 
 MOST_PROCESSES = 8
 
+MOST_PIXELS = 4_000_000
+"""In opened pictures that wait to be classified together, one picture at least."""
+
 LEAST_SIDE = 480
 """Pixels on a photo's longer side that are enough to find and read one digit."""
+
+NO_DIGIT = 0.5
+"""If the probabilities of the ten digits sum to less, there is none."""
+
+UNCERTAIN = 0.5
+"""Confidence below which an answer is marked as uncertain."""
 
 
 class Classifier(Protocol):
     """What is needed of digitcli.classifiers.Classifier."""
+
+    path: Path
+    runtime: str
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, 28, 28) uint8 to the probabilities of the digits, (n, 10) float32."""
@@ -56,109 +78,175 @@ class Prediction:
     """What was read in one picture.
 
     path: the picture, as it was named.
-    digit: 0-9, or None where there is none to tell.
-    confidence: the probability of the likeliest digit, 0-1; None if nothing was classified.
-    top: the digits with their probabilities, likeliest first; empty if nothing was classified.
-    reason: why `digit` is None although the picture could be read.
-    error: why the picture could not be read.
-    image: what the network saw, (28, 28) uint8, 0 paper to 255 ink; None if nothing was classified.
-    """
-
-    path: str
-    digit: int | None = None
-    confidence: float | None = None
-    top: tuple[tuple[int, float], ...] = ()
-    reason: str | None = None
-    error: str | None = None
-    image: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Transcription:
-    """All the digits of one picture.
-
-    path: the picture, as it was named.
-    text: the digits in reading order, a newline between lines; None where there are none to tell.
-    confidence: that all of `text` is right, 0-1: the product of the digits' own; None without digits.
-    lines: the digits, from top to bottom and from left to right, also where `text` is not sure enough.
+    text: the digit, or the digits in reading order, a newline between lines; None if there is none to tell.
+    confidence: that `text` is right, 0-1: the probability of the likeliest digit, or the product of those of
+        several. Also told where it is too low for a text. None if nothing was classified.
+    top: the ten digits with their probabilities, likeliest first, if the picture was read as one.
+    lines: the digits, from top to bottom and from left to right, if it was read as several.
     reason: why `text` is None although the picture could be read.
     error: why the picture could not be read.
+    image: what the network saw of one digit, (28, 28) uint8, 0 paper to 255 ink.
     """
 
     path: str
     text: str | None = None
     confidence: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
     lines: tuple[tuple[Digit, ...], ...] = ()
     reason: str | None = None
     error: str | None = None
+    image: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def digit(self) -> int | None:
+        """0-9 if `text` is one digit, else None."""
+        return int(self.text) if self.text is not None and len(self.text) == 1 else None
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether there is a text that is more likely wrong than right."""
+        return self.text is not None and self.confidence is not None and self.confidence < UNCERTAIN
 
 
 def predict(
     sources: Iterable[Source],
     classifier: Classifier,
     *,
+    mode: Mode = "auto",
     min_confidence: float = 0.0,
+    annotate: Path | None = None,
     start_up: float = START_UP,
 ) -> Generator[Prediction, None, None]:
-    """Reads one digit from each picture, and yields the results in the order of the pictures.
+    """Reads the digits of each picture, and yields the results in the order of the pictures.
 
-    min_confidence: below it, 0-1, the digit is None.
+    min_confidence: below it, 0-1, there is no text.
+    annotate: where to put a copy of each picture with what was read drawn on it: a folder; for one picture
+        also the file itself. What is there is overwritten.
     start_up: seconds of reading after which other processes take over.
-    A picture that cannot be read gives a Prediction with its error; one without ink, a reason.
-    Raises ImageError if one of the other processes dies.
+    A picture that cannot be read gives a Prediction with its error; one without digits, a reason.
+    Raises OutputError if a copy cannot be written.
     """
-    for batch, prepared in _prepared(_batches(sources), start_up):
-        images = [each for each in prepared if not isinstance(each, Prediction)]
-        rows = iter(classifier.probabilities(np.stack(images)) if images else ())
-        for source, each in zip(batch, prepared, strict=True):
-            if isinstance(each, Prediction):
-                yield each
-            else:
-                yield _decide(source.name, each, next(rows), min_confidence)
+    read = _Reader(mode, min_confidence, annotate)
+    batches = _batches(sources)
+    spent = 0.0
+    # TensorFlow takes seconds and half a gigabyte to start, too much for each of several processes.
+    while spent < start_up or classifier.runtime != "LiteRT":
+        batch = next(batches, None)
+        if batch is None:
+            return
+        started = time.perf_counter()
+        results = read(batch, classifier.probabilities)
+        spent += time.perf_counter() - started
+        yield from results
+
+    from digitcli.parallel import map_in_order
+
+    elsewhere = partial(_read_elsewhere, read, classifier.path)
+    for batch, done in map_in_order(elsewhere, batches, min(_cores(), MOST_PROCESSES)):
+        yield from done or map(_killed, batch)
 
 
-def transcribe(
-    sources: Iterable[Source], classifier: Classifier, *, min_confidence: float = 0.0
-) -> Generator[Transcription, None, None]:
-    """Reads every digit of each picture, and yields the results in the order of the pictures.
+@dataclass(frozen=True)
+class _Reader:
+    """How to read pictures. It goes to the other processes with every batch."""
 
-    min_confidence: below it, 0-1, the text is None.
-    A picture that cannot be read gives a Transcription with its error; one without digits, a reason.
-    """
-    # One by one in this process, since which strokes make a digit is for the classifier to say.
-    for source in sources:
-        yield _transcribe(source, classifier, min_confidence)
+    mode: Mode
+    min_confidence: float
+    annotate: Path | None
+
+    def __call__(self, batch: Sequence[Source], probabilities: Probabilities) -> list[Prediction]:
+        if self.mode == "many":
+            results = [self._several(source, probabilities) for source in batch]
+        else:
+            results = [each for group in _opened(batch) for each in self._singles(group, probabilities)]
+        if self.annotate:
+            for source, prediction in zip(batch, results, strict=True):
+                _annotate(source, prediction, self.annotate)
+        return results
+
+    def _singles(self, group: _Opened, probabilities: Probabilities) -> Iterator[Prediction]:
+        """One digit in each of some pictures, or several where there seem to be."""
+        images = [image for _, image in group if isinstance(image, Image.Image)]
+        ones = iter(read_one(images, probabilities))
+        for source, image in group:
+            if isinstance(image, ImageError):
+                yield Prediction(source.name, error=str(image))
+                continue
+            one = next(ones)
+            if one.several and self.mode == "auto":
+                several = self._several(source, probabilities)
+                if sum(map(len, several.lines)) > 1:
+                    yield several
+                    continue
+            yield self._single(source.name, one)
+
+    def _single(self, name: str, one: One) -> Prediction:
+        if one.pixels is None or one.probabilities is None:
+            return Prediction(name, reason="no ink")
+        by_digit: list[float] = one.probabilities.tolist()
+        top = tuple(sorted(enumerate(by_digit), key=lambda pair: -pair[1]))
+        digit, confidence = top[0]
+        reason = None
+        if sum(by_digit) < NO_DIGIT:
+            reason = "no digit"
+        elif confidence < self.min_confidence:
+            reason = f"not sure enough ({digit} at {confidence:.2f})"
+        text = None if reason else str(digit)
+        return Prediction(name, text, confidence, top, reason=reason, image=one.pixels)
+
+    def _several(self, source: Source, probabilities: Probabilities) -> Prediction:
+        from digitcli.images.segment import read_many  # one digit should not pay for its import
+
+        try:
+            image = _open(source)  # at its full size, in whose pixels the boxes are
+        except ImageError as error:
+            return Prediction(source.name, error=str(error))
+        lines = tuple(tuple(line) for line in read_many(image, probabilities))
+        if not lines:
+            return Prediction(source.name, reason="no digits")
+        text = "\n".join("".join(str(digit.digit) for digit in line) for line in lines)
+        confidence = math.prod(digit.confidence for line in lines for digit in line)
+        if confidence < self.min_confidence:
+            reason = f"not sure enough ({' '.join(text.split())} at {confidence:.2f})"
+            return Prediction(source.name, None, confidence, lines=lines, reason=reason)
+        return Prediction(source.name, text, confidence, lines=lines)
 
 
-def _transcribe(source: Source, classifier: Classifier, min_confidence: float) -> Transcription:
-    from digitcli.images.segment import read_many  # one digit should not pay for its import
-
-    try:
-        image = _open(source)  # at its full size, in whose pixels the boxes are
-    except ImageError as error:
-        return Transcription(source.name, error=str(error))
-    lines = tuple(tuple(line) for line in read_many(image, classifier.probabilities))
-    if not lines:
-        return Transcription(source.name, reason="no digits")
-    text = "\n".join("".join(str(digit.digit) for digit in line) for line in lines)
-    confidence = math.prod(digit.confidence for line in lines for digit in line)
-    if confidence < min_confidence:
-        reason = f"not sure enough ({' '.join(text.split())} at {confidence:.2f})"
-        return Transcription(source.name, None, confidence, lines, reason)
-    return Transcription(source.name, text, confidence, lines)
+_Opened = list[tuple[Source, Image.Image | ImageError]]
 
 
-def prepare(batch: list[Source]) -> list[NDArray[np.uint8] | Prediction]:
-    """Each picture as the network wants it, (28, 28) uint8, or why there is nothing to classify."""
-    return [_prepare(source) for source in batch]
+def _read_elsewhere(read: _Reader, model: Path, batch: Sequence[Source]) -> list[Prediction]:
+    """What the other processes are asked to do."""
+    return read(batch, _loaded(model).probabilities)
 
 
-def _prepare(source: Source) -> NDArray[np.uint8] | Prediction:
-    try:
-        image = to_mnist(_open(source, LEAST_SIDE))
-    except ImageError as error:
-        return Prediction(source.name, error=str(error))
-    return image if image.any() else Prediction(source.name, reason="no ink")
+@cache
+def _loaded(model: Path) -> classifiers.Classifier:
+    return classifiers.load(model, threads=1)  # since there are as many processes as cores
+
+
+def _killed(source: Source) -> Prediction:
+    error = f"{source.name}: the process that was reading it was killed, perhaps for want of memory."
+    return Prediction(source.name, error=error)
+
+
+def _opened(batch: Iterable[Source]) -> Iterator[_Opened]:
+    """The pictures, in groups of MOST_PIXELS, or why each cannot be had."""
+    group: _Opened = []
+    pixels = 0
+    for source in batch:
+        try:
+            image = _open(source, LEAST_SIDE)
+        except ImageError as error:
+            group.append((source, error))
+            continue
+        group.append((source, image))
+        pixels += image.width * image.height
+        if pixels >= MOST_PIXELS:
+            yield group
+            group, pixels = [], 0
+    if group:
+        yield group
 
 
 def _open(source: Source, least_side: int | None = None) -> Image.Image:
@@ -171,8 +259,41 @@ def _open(source: Source, least_side: int | None = None) -> Image.Image:
             return open_picture(content, source.name, least_side=least_side)
 
 
+def _annotate(source: Source, prediction: Prediction, where: Path) -> None:
+    from digitcli.annotate import place, save_annotated
+
+    if not prediction.error:
+        image = _open(source)
+        save_annotated(image, _marks(source, image, prediction), place(where, source.name))
+
+
+def _marks(source: Source, image: Image.Image, prediction: Prediction) -> list[Mark]:
+    """What to draw on a picture, with boxes in the pixels of `image`."""
+    from digitcli.annotate import Mark
+    from digitcli.images.preprocess import readings
+
+    if prediction.lines:
+        digits = [digit for line in prediction.lines for digit in line]
+        return [Mark(str(digit.digit), digit.box, digit.confidence >= UNCERTAIN) for digit in digits]
+    if prediction.image is None:
+        return []
+    small = _open(source, LEAST_SIDE)
+    scale = image.width / small.width
+    boxes = (each.box for each in readings(small) if np.array_equal(each.pixels, prediction.image))
+    sure = prediction.text is not None and not prediction.uncertain
+    return [
+        Mark(
+            prediction.text or "?",
+            (round(x * scale), round(y * scale), round(w * scale), round(h * scale)),
+            sure,
+        )
+        for x, y, w, h in list(boxes)[:1]
+    ]
+
+
 def _batches(sources: Iterable[Source]) -> Iterator[list[Source]]:
     batch: list[Source] = []
+    most = FIRST_BATCH
     size = 0
     started = time.monotonic()
     for source in sources:
@@ -181,9 +302,10 @@ def _batches(sources: Iterable[Source]) -> Iterator[list[Source]]:
         batch.append(source)
         size += _size(source)
         waited = time.monotonic() - started
-        if len(batch) == BATCH_SIZE or size >= BATCH_BYTES or waited >= LONGEST_WAIT:
+        if len(batch) == most or size >= BATCH_BYTES or waited >= LONGEST_WAIT:
             yield batch
             batch, size = [], 0
+            most = min(2 * most, BATCH_SIZE)
     if batch:
         yield batch
 
@@ -201,43 +323,6 @@ def _size(source: Source) -> int:
             return 0
 
 
-def _prepared(
-    batches: Iterator[list[Source]], start_up: float
-) -> Iterator[tuple[list[Source], list[NDArray[np.uint8] | Prediction]]]:
-    spent = 0.0
-    while spent < start_up:
-        batch = next(batches, None)
-        if batch is None:
-            return
-        started = time.perf_counter()
-        prepared = prepare(batch)
-        spent += time.perf_counter() - started
-        yield batch, prepared
-
-    from digitcli.parallel import WorkerDiedError, map_in_order
-
-    try:
-        yield from map_in_order(prepare, batches, min(_cores(), MOST_PROCESSES))
-    except WorkerDiedError as error:
-        names = " to ".join(dict.fromkeys((error.item[0].name, error.item[-1].name)))
-        raise ImageError(
-            f"The process that was reading {names} was killed, perhaps for want of memory.\n"
-            "What comes before is done."
-        ) from error
-
-
 def _cores() -> int:
     # Those that this process may use, which in a container may be fewer than there are.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _decide(
-    name: str, image: NDArray[np.uint8], probabilities: NDArray[np.float32], min_confidence: float
-) -> Prediction:
-    by_digit: list[float] = probabilities.tolist()
-    top = tuple(sorted(enumerate(by_digit), key=lambda pair: -pair[1]))
-    digit, confidence = top[0]
-    if confidence < min_confidence:
-        reason = f"not sure enough ({digit} at {confidence:.2f})"
-        return Prediction(name, None, confidence, top, reason, image=image)
-    return Prediction(name, digit, confidence, top, image=image)

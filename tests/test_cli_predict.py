@@ -99,24 +99,33 @@ def test_json_is_one_document(digitcli: Run, model: Path, broken: str, words: li
             {
                 "path": "one.png",
                 "digit": one["top"][0]["digit"],
+                "text": str(one["top"][0]["digit"]),
                 "confidence": one["top"][0]["probability"],
+                "uncertain": one["confidence"] < 0.5,
                 "top": one["top"],
+                "digits": [],
                 "reason": None,
                 "error": None,
             },
             {
                 "path": "broken.png",
                 "digit": None,
+                "text": None,
                 "confidence": None,
+                "uncertain": False,
                 "top": [],
+                "digits": [],
                 "reason": None,
                 "error": document["results"][1]["error"],
             },
             {
                 "path": "blank.png",
                 "digit": None,
+                "text": None,
                 "confidence": None,
+                "uncertain": False,
                 "top": [],
+                "digits": [],
                 "reason": "no ink",
                 "error": None,
             },
@@ -280,7 +289,9 @@ def test_bad_files_among_good_ones_each_have_their_reason(digitcli: Run, model: 
         ["a.png", "--min-confidence", "1.5"],
         ["a.png", "--json", "--format", "csv"],
         ["a.png", "--many", "--top-k", "2"],
-        ["a.png", "--many", "--show"],
+        ["a.png", "--many", "--single"],
+        ["a.png", "--annotate", "copy.txt"],
+        ["a.png", "b.png", "--annotate", "copy.png"],
     ],
 )
 def test_wrong_usage_has_exit_code_2(digitcli: Run, words: list[str]) -> None:
@@ -319,7 +330,7 @@ def test_many_as_json_has_the_place_of_each_digit(digitcli: Run, number: list[li
     words = ["predict", "--many", "number.png", "-m", runs.BUNDLED]
     (read,) = json.loads(digitcli(*words, "--json").stdout)["results"]
     assert read["text"] == "31\n74"
-    assert keys(read) == documented("A result of --many")
+    assert keys(read) == documented("A result") - {"digit", "top"}
     assert [digit["digit"] for digit in read["digits"]] == [3, 1, 7, 4]
     assert read["confidence"] == pytest.approx(math.prod(digit["confidence"] for digit in read["digits"]))
     for digit, (left, top, width, height) in zip(read["digits"], number, strict=True):
@@ -365,7 +376,35 @@ def test_many_as_parquet_holds_what_json_holds(digitcli: Run, broken: str, numbe
     assert parquet.read_table("out.parquet").to_pylist() == expected
 
 
-@pytest.mark.parametrize("option", ["--show", "--top-k=2"])
+def test_annotate_draws_what_was_read_to_a_file(digitcli: Run, number: list[list[int]]) -> None:
+    words = ["predict", "--many", "number.png", "-m", runs.BUNDLED, "--annotate", "read.png"]
+    assert digitcli(*words).exit_code == 0
+    before, after = np.asarray(Image.open("number.png").convert("RGB")), np.asarray(Image.open("read.png"))
+    assert (np.asarray(Image.open("read.png")) != 255).sum() > (before != 255).sum()
+    assert after.shape[0] >= before.shape[0]
+    again = digitcli(*words)
+    assert again.exit_code == 1
+    assert "--force" in again.stderr
+    assert digitcli(*words, "--force").exit_code == 0
+
+
+def test_annotate_takes_a_folder_for_several_pictures(digitcli: Run, model: Path, broken: str) -> None:
+    Path("in").mkdir()
+    for name in ("one.png", "seven.jpg", broken):
+        Path(name).rename(f"in/{name}")
+    assert digitcli("predict", "in", "-m", model, "--annotate", "out").exit_code == 1
+    assert sorted(path.name for path in Path("out/in").iterdir()) == ["one.png", "seven.jpg.png"]
+
+
+@pytest.mark.usefixtures("pictures")
+def test_annotate_needs_a_folder_for_several_pictures(digitcli: Run, model: Path) -> None:
+    result = digitcli("predict", ".", "-m", model, "--annotate", "read.png")
+    assert result.exit_code == 2
+    assert "Name a folder" in result.stderr
+    assert not Path("read.png").exists()
+
+
+@pytest.mark.parametrize("option", ["--single", "--top-k=2"])
 def test_many_says_which_option_contradicts_it(digitcli: Run, option: str) -> None:
     result = digitcli("predict", "--many", "a.png", option)
     assert f"{option.removesuffix('=2')} contradicts --many" in result.stderr

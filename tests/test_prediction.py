@@ -2,20 +2,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digitcli import prediction
+from digitcli import classifiers, prediction, runs
 from digitcli.errors import ImageError
-from digitcli.prediction import BATCH_SIZE, Prediction, Transcription, predict, transcribe
+from digitcli.prediction import BATCH_SIZE, Mode, Prediction, predict
+from digitcli.reading import One, Probabilities, read_one
 from digitcli.sources.source import Source
 
 
 class FakeClassifier:
     """Sees a 1 in what is tall and a 7 in all else, and remembers how many pictures it was given."""
+
+    path = Path("fake")
+    runtime = "LiteRT"
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -29,6 +35,17 @@ class FakeClassifier:
         return rows
 
 
+class Doubting(FakeClassifier):
+    """Gives all digits together a share of the probability only; the rest is for what is none."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        return super().probabilities(images) * np.float32(self.share)
+
+
 def picture(path: Path | str, tall: bool = True) -> str:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     image = Image.new("L", (28, 28))  # in MNIST's form, which is read fastest
@@ -37,16 +54,37 @@ def picture(path: Path | str, tall: bool = True) -> str:
     return str(path)
 
 
-def die(batch: list[Source]) -> None:
-    os._exit(1)
+def die_of_b(read: object, model: Path, batch: list[Source]) -> list[Prediction]:
+    if batch[0].name == "b.png":
+        os._exit(1)
+    return [Prediction(source.name, "1") for source in batch]
 
 
-def results(*paths: str, **options: float) -> list[Prediction]:
+def results(*paths: str, **options: Any) -> list[Prediction]:
     return list(predict(sources(*paths), FakeClassifier(), **options))
 
 
 def sources(*paths: str) -> list[Source]:
     return [Source(path, Path(path)) for path in paths]
+
+
+def transcribed(*paths: str, **options: Any) -> list[Prediction]:
+    return results(*paths, mode="many", **options)
+
+
+def page(*lines: str, name: str = "page.png") -> str:
+    """Shapes that FakeClassifier reads as it does the bars of `picture`: strokes as 1, rings as 7."""
+    image = Image.new("L", (300, 20 + 90 * len(lines)), 255)
+    draw = ImageDraw.Draw(image)
+    for row, line in enumerate(lines):
+        for column, digit in enumerate(line):
+            left, top = 20 + 80 * column, 20 + 90 * row
+            if digit == "1":
+                draw.rectangle((left, top, left + 5, top + 59), fill=0)
+            else:
+                draw.ellipse((left, top, left + 39, top + 59), outline=0, width=6)
+    image.save(name)
+    return name
 
 
 def test_what_cannot_be_read_has_its_error_and_the_rest_is_read() -> None:
@@ -94,10 +132,11 @@ def test_bytes_pixels_and_errors_are_sources_too() -> None:
 def test_pictures_are_classified_in_batches_and_come_out_in_order() -> None:
     order = [picture("tall.png"), "gone.png", picture("wide.png", tall=False)] * 25
     classifier = FakeClassifier()
-    read = list(predict(sources(*order), classifier))
+    read = list(predict(sources(*order), classifier, start_up=60))
     assert [each.path for each in read] == order
     assert [each.digit for each in read] == [1, None, 7] * 25
-    assert classifier.batches == [43, 7]
+    assert sum(classifier.batches) == 50
+    assert len(classifier.batches) < 10
 
 
 def test_large_files_are_not_read_together() -> None:
@@ -105,6 +144,21 @@ def test_large_files_are_not_read_together() -> None:
     classifier = FakeClassifier()
     assert [each.digit for each in predict(sources(*["large.png"] * 3), classifier)] == [1, 1, 1]
     assert classifier.batches == [1, 1, 1]
+
+
+def test_opened_pictures_of_many_pixels_do_not_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Image.new("L", (2500, 2500), 255).save("blank.png")  # of few bytes
+    groups: list[int] = []
+
+    def read_one(images: list[Image.Image], probabilities: object) -> list[One]:
+        groups.append(len(images))
+        return [One(None, None, False)] * len(images)
+
+    monkeypatch.setattr(prediction, "read_one", read_one)
+    assert len(results(*["blank.png"] * 4)) == 4
+    assert groups == [1, 1, 1, 1]
 
 
 def test_pictures_that_are_slow_to_come_do_not_wait_for_a_full_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,44 +179,80 @@ def test_no_more_than_a_batch_is_read_ahead() -> None:
 
     picture("a.png")
     stream = predict(endless(), FakeClassifier(), start_up=60)
-    for _ in range(BATCH_SIZE + 1):
+    for read in range(1, 3 * BATCH_SIZE):
         assert next(stream).digit == 1
-    assert asked == 2 * BATCH_SIZE
+        assert asked <= read + BATCH_SIZE
+    stream.close()
 
 
 def test_other_processes_give_the_same_results_in_the_same_order() -> None:
-    order = [picture("tall.png"), "gone.png", picture("wide.png", tall=False)] * 30
-    assert results(*order, start_up=0) == results(*order, start_up=60)
+    order = [picture("tall.png"), "gone.png", page("17"), picture("wide.png", tall=False)] * 8
+    classifier = classifiers.load(runs.BUNDLED)
+    elsewhere = list(predict(sources(*order), classifier, start_up=0))
+    here = list(predict(sources(*order), classifier, start_up=600))
+    for one, other in zip(elsewhere, here, strict=True):
+        assert (one.path, one.text, one.reason, one.error) == (
+            other.path,
+            other.text,
+            other.reason,
+            other.error,
+        )
+        assert one.confidence == (
+            None if other.confidence is None else pytest.approx(other.confidence, abs=1e-4)
+        )
 
 
-def test_few_pictures_start_no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("runtime", ["LiteRT", "Keras"])
+def test_few_pictures_and_those_for_tensorflow_start_no_other_process(
+    monkeypatch: pytest.MonkeyPatch, runtime: str
+) -> None:
     monkeypatch.setattr("digitcli.parallel.map_in_order", None)
-    assert len(results(picture("a.png"), "gone.png")) == 2
+    monkeypatch.setattr(FakeClassifier, "runtime", runtime)
+    start_up = 60 if runtime == "LiteRT" else 0
+    assert len(results(picture("a.png"), "gone.png", start_up=start_up)) == 2
 
 
-def test_a_killed_process_is_an_error_that_names_its_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prediction, "prepare", die)
-    with pytest.raises(ImageError, match=r"that was reading a\.png to b\.png was killed"):
-        results(picture("a.png"), picture("b.png"), start_up=0)
+def test_a_killed_process_is_the_error_of_its_pictures_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction, "_read_elsewhere", die_of_b)
+    monkeypatch.setattr(prediction, "FIRST_BATCH", 1)
+    monkeypatch.setattr(prediction, "BATCH_SIZE", 1)
+    read = results("a.png", "b.png", "c.png", start_up=0)
+    assert [each.text for each in read] == ["1", None, "1"]
+    assert read[1].error == "b.png: the process that was reading it was killed, perhaps for want of memory."
 
 
-def page(*lines: str, name: str = "page.png") -> str:
-    """Shapes that FakeClassifier reads as it does the bars of `picture`: strokes as 1, rings as 7."""
-    image = Image.new("L", (300, 20 + 90 * len(lines)), 255)
-    draw = ImageDraw.Draw(image)
-    for row, line in enumerate(lines):
-        for column, digit in enumerate(line):
-            left, top = 20 + 80 * column, 20 + 90 * row
-            if digit == "1":
-                draw.rectangle((left, top, left + 5, top + 59), fill=0)
-            else:
-                draw.ellipse((left, top, left + 39, top + 59), outline=0, width=6)
-    image.save(name)
-    return name
+def as_several(images: list[Image.Image], probabilities: Probabilities) -> list[One]:
+    """read_one, if every picture seemed to hold several digits."""
+    return [replace(one, several=True) for one in read_one(images, probabilities)]
 
 
-def transcribed(*paths: str, **options: float) -> list[Transcription]:
-    return list(transcribe(sources(*paths), FakeClassifier(), **options))
+def test_what_turns_out_to_be_several_digits_is_read_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction, "read_one", as_several)
+    one, several = results(page("1", name="one.png"), page("171", "77"))
+    assert (one.digit, one.text, one.lines) == (1, "1", ())
+    assert (several.digit, several.text, several.top) == (None, "171\n77", ())
+    assert [len(line) for line in several.lines] == [3, 2]
+
+
+def test_single_reads_one_digit_whatever_else_is_there() -> None:
+    (result,) = results(page("171"), mode="single")
+    assert result.digit is not None
+    assert result.lines == ()
+
+
+def test_what_is_likely_no_digit_has_a_reason() -> None:
+    (result,) = predict(sources(picture("a.png")), Doubting(0.4))
+    assert result.text is None
+    assert result.reason == "no digit"
+    assert result.confidence == pytest.approx(0.6 * 0.4)
+    assert len(result.top) == 10
+
+
+@pytest.mark.parametrize(("share", "uncertain"), [(0.95, False), (0.8, True)])
+def test_what_is_more_likely_wrong_than_right_is_uncertain(share: float, uncertain: bool) -> None:
+    (result,) = predict(sources(picture("a.png")), Doubting(share))
+    assert result.digit == 1
+    assert result.uncertain == uncertain
 
 
 def test_the_digits_of_a_page_are_transcribed_line_by_line() -> None:
@@ -176,6 +266,7 @@ def test_the_digits_of_a_page_are_transcribed_line_by_line() -> None:
 def test_a_text_is_as_sure_as_all_its_digits_together() -> None:
     (result,) = transcribed(page("17", "7"))
     assert result.confidence == pytest.approx(0.6**3)
+    assert result.uncertain
 
 
 def test_a_text_below_the_least_confidence_is_not_told_but_its_digits_are() -> None:
@@ -193,17 +284,35 @@ def test_what_cannot_be_transcribed_says_why_and_the_rest_comes_in_order() -> No
     bad, good, blank = transcribed("bad.png", page("7"), "blank.png")
     assert bad.error == "bad.png is not a picture, or in a format that Pillow does not read."
     assert good.text == "7"
-    assert blank == Transcription("blank.png", reason="no digits")
+    assert blank == Prediction("blank.png", reason="no digits")
 
 
-def test_boxes_are_in_pixels_of_large_photos_too() -> None:
+@pytest.mark.parametrize("mode", ["auto", "many"])
+def test_boxes_are_in_pixels_of_large_photos_too(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prediction, "read_one", as_several)
     Image.open(page("17")).resize((3000, 1100)).save("photo.jpg")
-    (result,) = transcribed("photo.jpg")
+    (result,) = results("photo.jpg", mode=mode)
     assert result.lines[0][1].box == pytest.approx((1000, 200, 400, 600), abs=20)
 
 
 def test_pixels_are_transcribed_too() -> None:
     pixels = np.zeros((28, 28), np.uint8)
     pixels[4:24, 13:16] = 255
-    (result,) = transcribe([Source("x[0]", pixels)], FakeClassifier())
+    (result,) = predict([Source("x[0]", pixels)], FakeClassifier(), mode="many")
     assert result.text == "1"
+
+
+@pytest.mark.parametrize("mode", ["auto", "single", "many"])
+def test_what_was_read_is_framed_on_a_copy_of_the_picture(mode: Mode) -> None:
+    Image.open(page("7")).resize((3000, 1100)).save("photo.jpg")
+    Image.new("L", (400, 400), 255).save("blank.png")
+    list(results("photo.jpg", "blank.png", "gone.png", mode=mode, annotate=Path("out")))
+    assert sorted(path.name for path in Path("out").iterdir()) == ["blank.png", "photo.jpg.png"]
+    assert Image.open("out/blank.png").getextrema() == ((255, 255),) * 3
+    copy = Image.open("out/photo.jpg.png")
+    assert copy.size == (1500, 550)
+    red, _, blue = copy.split()
+    drawn = np.asarray(blue).astype(int) - np.asarray(red) > 50
+    columns = np.flatnonzero(drawn.any(axis=0))
+    rows = np.flatnonzero(drawn[:, 250:].any(axis=1))  # beside the label
+    assert (columns[0], columns[-1], rows[0], rows[-1]) == pytest.approx((100, 300, 100, 400), abs=20)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from digitcli.commands import options
-from digitcli.commands.predict_results import Format, Layout, all_digits, one_digit
-from digitcli.errors import UsageError
+from digitcli.commands.predict_results import Format, Layout
+from digitcli.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from digitcli.prediction import Prediction
+    from digitcli.sources.source import Source
 
 
 def predict(
@@ -26,6 +31,9 @@ def predict(
         ),
     ],
     model: options.Model = None,
+    single: Annotated[
+        bool, typer.Option("--single", "-S", help="Read one digit in each picture, whatever else is there.")
+    ] = False,
     many: Annotated[
         bool, typer.Option("--many", "-M", help="Read every digit of a picture, line by line.")
     ] = False,
@@ -48,28 +56,31 @@ def predict(
     show: Annotated[
         bool, typer.Option("--show", help="Draw on the terminal what the network saw, and how sure it is.")
     ] = False,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(help="Draw what was read on a copy of the picture: to this file, or into this folder."),
+    ] = None,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Tell which digit is in a picture, or in each of many.
+    """Tell which digit is in a picture, or which digits, or in each of many.
 
     Pictures may be of any size and format, dark on light or light on dark.
-    There is a row for each: path, digit, confidence (0-1) and note. Where there
-    is no digit to tell, because the picture is blank or the model not sure
-    enough, the digit is empty and the note says why. A picture that cannot be
-    read has its error as the note; the others are still read, and the exit
-    code is 1.
+    There is a row for each: path, digit, confidence (0-1) and note. Where several
+    digits are found, all of them stand in the row, with a space between lines,
+    and the confidence is that all are right; --single and --many force one way.
 
-    With --many there is a row of path, text, confidence and note: all digits
-    from left to right, line by line, with a space between lines. Its confidence
-    is the product of the digits' own. JSON and Parquet have each digit's box, too.
+    Where there is no digit to tell, because the picture holds none or the model
+    is not sure enough, it is empty and the note says why; the note also marks
+    what is uncertain. A picture that cannot be read has its error as the note;
+    the others are still read, and the exit code is 1.
 
+    JSON and Parquet hold more: the likeliest digits, or the box of each of several.
     plain is for the shell: tab-separated, without a header. json, the same as
-    --json, is one document. parquet needs --output and digitcli\\[parquet]. All
-    but json and the table are written while pictures are still being read.
+    --json, is one document. parquet needs --output and digitcli\\[parquet].
 
     [bold]Examples[/bold]
 
@@ -77,7 +88,9 @@ def predict(
 
       digitcli predict scans/ --output digits.csv
 
-      digitcli predict --many numbers.jpg --json | jq -r '.results[].text'
+      digitcli predict numbers.jpg --annotate read.png
+
+      digitcli predict --many forms/ --json | jq -r '.results[].text'
 
       digitcli predict '**/*.png' --top-k 3 --min-confidence 0.9
 
@@ -93,22 +106,26 @@ def predict(
 
     if many and top_k > 1:
         raise UsageError("--top-k contradicts --many, which gives the likeliest text. Leave one of them out.")
-    if many and show:
-        raise UsageError("--show contradicts --many, since it draws one digit. Leave one of them out.")
+    if many and single:
+        raise UsageError("--single contradicts --many. Leave both out to let each picture tell.")
     format = _format(format, output, as_json, show)
     if format is Format.PARQUET:
         require_parquet()
+    sources = expand(pictures, sys.stdin.buffer)
     out = options.output("predict", format is Format.JSON, quiet, verbose, debug)
+    if annotate:
+        sources = _annotatable(sources, annotate, force)
     found = runs.find_model(model)
     classifier = classifiers.load(found.path)
     out.note(f"Model: {found.description}, through {classifier.runtime}.")
     described = {"path": str(found.path), "runtime": classifier.runtime}
 
     tally: Counter[bool] = Counter()
-    sources = expand(pictures, sys.stdin.buffer)
-    read: Callable[..., Generator[Any, None, None]] = prediction.transcribe if many else prediction.predict
-    layout: Layout[Any] = all_digits() if many else one_digit(top_k)
-    predictions = read(sources, classifier, min_confidence=min_confidence)
+    mode: prediction.Mode = "single" if single else "many" if many else "auto"
+    layout = Layout(mode, top_k)
+    predictions = prediction.predict(
+        sources, classifier, mode=mode, min_confidence=min_confidence, annotate=annotate
+    )
     results = _counted(predictions, tally)
     # Results that come one by one on the terminal show the progress themselves.
     one_by_one = show or format in (Format.PLAIN, Format.CSV, Format.JSONL)
@@ -117,7 +134,7 @@ def predict(
     with closing(predictions), closing(results):
         if output and format:
             with atomic_path(output, force=force) as path:
-                write_results(results, path, format, layout, described, out)
+                write_results(results, path, format, layout, described)
             out.note(f"Wrote {output}: {tally.total()} pictures.")
         elif show and out.is_terminal:
             draw(results, out)
@@ -146,7 +163,22 @@ def _format(format: Format | None, output: Path | None, as_json: bool, show: boo
     return format
 
 
-def _counted(results: Iterable[Any], tally: Counter[bool]) -> Generator[Any, None, None]:
+def _annotatable(sources: Iterator[Source], annotate: Path, force: bool) -> Iterator[Source]:
+    """The same sources. Raises UsageError if their copies cannot be written to `annotate`."""
+    from digitcli.annotate import is_folder, known_format
+
+    if not force and annotate.exists() and not (annotate.is_dir() and not any(annotate.iterdir())):
+        raise OutputError(f"{annotate} exists already. Choose another name, or write over it with --force.")
+    if is_folder(annotate):
+        return sources
+    known_format(annotate)
+    first = list(islice(sources, 2))
+    if len(first) > 1:
+        raise UsageError(f"--annotate {annotate} takes one picture, and there are several. Name a folder.")
+    return iter(first)
+
+
+def _counted(results: Iterable[Prediction], tally: Counter[bool]) -> Generator[Prediction, None, None]:
     # In passing, so that no result has to be kept.
     for result in results:
         tally[result.error is not None] += 1

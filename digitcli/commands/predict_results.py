@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from digitcli.errors import MissingExtraError
-from digitcli.output import Output
+from digitcli.output import SCHEMA, Output
 
 if TYPE_CHECKING:
-    from digitcli.prediction import Prediction, Transcription
+    import numpy as np
+    from numpy.typing import NDArray
 
-Result = TypeVar("Result")
+    from digitcli.images.segment import Digit
+    from digitcli.prediction import Mode, Prediction
 
-ROWS_TOGETHER = 10_000
+PARQUET_ROWS = 10_000
 """Rows of a Parquet file that are compressed together, and kept until then."""
+
+TABLE_ROWS = 500
+"""Rows of a table on the terminal, which are kept until it is drawn. More begin another one."""
+
+_KEYS: dict[Mode, tuple[str, ...]] = {
+    "single": ("path", "digit", "confidence", "uncertain", "top", "reason", "error"),
+    "many": ("path", "text", "confidence", "uncertain", "digits", "reason", "error"),
+    "auto": ("path", "digit", "text", "confidence", "uncertain", "top", "digits", "reason", "error"),
+}
 
 
 class Format(StrEnum):
@@ -39,76 +47,99 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True)
-class Layout(Generic[Result]):
-    """What is written of one kind of result.
+class Layout:
+    """What is written of each result: a row for eyes and CSV, an object for JSON and Parquet.
 
-    columns: the header of the rows.
-    cells: gives a result's row, text without newlines.
-    as_dict: gives its JSON object, or row of Parquet.
-    parquet_types: gives the pyarrow type of each key of these.
+    top_k: how many of the likeliest digits, where one digit is read.
     """
 
-    columns: Sequence[str]
-    cells: Callable[[Result], list[str]]
-    as_dict: Callable[[Result], dict[str, object]]
-    parquet_types: Callable[[], dict[str, Any]]
+    mode: Mode
+    top_k: int = 1
 
+    @property
+    def columns(self) -> list[str]:
+        """The header of the rows."""
+        what = "text" if self.mode == "many" else "digit"
+        return ["path", what, "confidence", *(["top"] if self.top_k > 1 else []), "note"]
 
-def one_digit(top_k: int) -> Layout[Prediction]:
-    """For `predict`, with so many of the likeliest digits."""
-    return Layout(
-        ["path", "digit", "confidence", *(["top"] if top_k > 1 else []), "note"],
-        partial(_prediction_cells, top_k=top_k),
-        partial(_prediction_dict, top_k=top_k),
-        _prediction_types,
-    )
+    def row(self, result: Prediction) -> list[str]:
+        """Text without newlines."""
+        text = (result.text or "").replace("\n", " ")
+        confidence = "" if result.confidence is None else f"{result.confidence:.4f}"
+        note = result.error or result.reason or ("uncertain" if result.uncertain else "")
+        if self.top_k == 1:
+            return [result.path, text, confidence, note]
+        top = " ".join(f"{digit}:{probability:.4f}" for digit, probability in result.top[: self.top_k])
+        return [result.path, text, confidence, top, note]
 
+    def as_dict(self, result: Prediction) -> dict[str, Any]:
+        """As docs/json.md has it."""
+        everything = {
+            "path": result.path,
+            "digit": result.digit,
+            "text": result.text,
+            "confidence": result.confidence,
+            "uncertain": result.uncertain,
+            "top": [{"digit": digit, "probability": share} for digit, share in result.top[: self.top_k]],
+            "digits": [
+                {"digit": digit.digit, "confidence": digit.confidence, "box": list(digit.box)}
+                for line in result.lines
+                for digit in line
+            ],
+            "reason": result.reason,
+            "error": result.error,
+        }
+        return {key: everything[key] for key in _KEYS[self.mode]}
 
-def all_digits() -> Layout[Transcription]:
-    """For `predict --many`."""
-    return Layout(
-        ["path", "text", "confidence", "note"],
-        _transcription_cells,
-        _transcription_dict,
-        _transcription_types,
-    )
+    def parquet_types(self) -> dict[str, Any]:
+        """The pyarrow type of each key of the objects."""
+        import pyarrow as pa
+
+        digit = {"digit": pa.int8()}
+        everything = {
+            "path": pa.string(),
+            "digit": pa.int8(),
+            "text": pa.string(),
+            "confidence": pa.float64(),
+            "uncertain": pa.bool_(),
+            "top": pa.list_(pa.struct({**digit, "probability": pa.float64()})),
+            "digits": pa.list_(pa.struct({**digit, "confidence": pa.float64(), "box": pa.list_(pa.int32())})),
+            "reason": pa.string(),
+            "error": pa.string(),
+        }
+        return {key: everything[key] for key in _KEYS[self.mode]}
 
 
 def print_results(
-    results: Iterable[Result],
+    results: Iterable[Prediction],
     format: Format | None,
-    layout: Layout[Result],
+    layout: Layout,
     model: Mapping[str, str],
     out: Output,
 ) -> None:
-    """Prints them; without a format, as a table on a terminal and as lines with a header elsewhere.
+    """Prints them as they come; without a format, as tables on a terminal, as lines with a header elsewhere.
 
     model: what a JSON document says of it.
     """
-    if format is Format.JSON:
-        out.document({"model": model, "results": [layout.as_dict(result) for result in results]})
-    elif format is None and out.is_terminal:
-        out.table(layout.columns, [layout.cells(result) for result in results], right=("confidence",))
-    else:
-        for line in _lines(results, format, layout):
-            out.lines(line)
-            sys.stdout.flush()
+    if format is None and out.is_terminal:
+        rows = map(layout.row, results)
+        while some := list(islice(rows, TABLE_ROWS)):
+            out.table(layout.columns, some, right=("confidence",))
+        return
+    for text in _texts(results, format, layout, model):
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def write_results(
-    results: Iterable[Result],
-    path: Path,
-    format: Format,
-    layout: Layout[Result],
-    model: Mapping[str, str],
-    out: Output,
+    results: Iterable[Prediction], path: Path, format: Format, layout: Layout, model: Mapping[str, str]
 ) -> None:
     """Writes a file that holds what would be printed, or Parquet."""
     if format is Format.PARQUET:
         _write_parquet(results, layout, path)
         return
-    with path.open("w", encoding="utf-8", newline="") as file, redirect_stdout(file):
-        print_results(results, format, layout, model, out)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(_texts(results, format, layout, model))
 
 
 def require_parquet() -> None:
@@ -119,123 +150,102 @@ def require_parquet() -> None:
 
 def draw(results: Iterable[Prediction], out: Output) -> None:
     """Draws on the terminal what the network saw of each picture, and how sure it is."""
-    from rich.table import Table
     from rich.text import Text
-
-    from digitcli.charts import Bars, Picture
 
     for result in results:
         if result.error:
             out.chart(Text(result.error, style="red"))  # which names the picture
         else:
-            digit = "" if result.digit is None else f"  {result.digit}"
-            reason = f"  {result.reason}" if result.reason else ""
-            out.chart(Text.assemble((result.path, "bold"), (digit, "bold cyan"), (reason, "yellow")))
+            text = f"  {result.text}" if result.text else ""
+            note = result.reason or ("uncertain" if result.uncertain else "")
+            out.chart(Text.assemble((result.path, "bold"), (text, "bold cyan"), (f"  {note}", "yellow")))
         if result.image is not None:
-            beside = Table.grid(padding=(0, 1))
-            beside.add_column(vertical="middle", no_wrap=True)  # so that a narrow terminal shortens the bars
-            beside.add_column(vertical="middle")
-            shares = {str(digit): share for digit, share in sorted(result.top)}
-            beside.add_row(Picture(result.image), Bars(shares))
-            out.chart(beside)
+            _draw_one(result.image, result.top, out)
+        for line in result.lines:
+            _draw_line(line, out)
         out.chart("")
 
 
-def _lines(results: Iterable[Result], format: Format | None, layout: Layout[Result]) -> Iterator[str]:
-    if format is Format.JSONL:
+def _draw_one(pixels: NDArray[np.uint8], top: Sequence[tuple[int, float]], out: Output) -> None:
+    """What was classified, beside the bars of the ten probabilities."""
+    from rich.table import Table
+
+    from digitcli.charts import Bars, Picture
+
+    beside = Table.grid(padding=(0, 1))
+    beside.add_column(vertical="middle", no_wrap=True)  # so that a narrow terminal shortens the bars
+    beside.add_column(vertical="middle")
+    shares = {str(digit): share for digit, share in sorted(top)}
+    beside.add_row(Picture(pixels), Bars(shares))
+    out.chart(beside)
+
+
+def _draw_line(line: Sequence[Digit], out: Output) -> None:
+    """The digits side by side, as many as fit, each above what was read."""
+    from rich.columns import Columns
+    from rich.console import Group
+    from rich.text import Text
+
+    from digitcli.charts import Picture
+
+    captions = [Text(f"{digit.digit}  {digit.confidence:.0%}", justify="center") for digit in line]
+    drawn = (Group(Picture(digit.pixels), caption) for digit, caption in zip(line, captions, strict=True))
+    out.chart(Columns(drawn, padding=(0, 1)))
+
+
+def _texts(
+    results: Iterable[Prediction], format: Format | None, layout: Layout, model: Mapping[str, str]
+) -> Iterator[str]:
+    """What is written, in pieces of whole results."""
+    # Nothing comes before the first result is there: without any, an error is all there is to say.
+    if format is Format.JSON:
+        head = {"schema": SCHEMA, "command": "predict", "model": model}
+        before = json.dumps(head, indent=2, ensure_ascii=False).removesuffix("\n}") + ',\n  "results": ['
         for result in results:
-            yield json.dumps(layout.as_dict(result), ensure_ascii=False)
-        return
-    join: Callable[[Sequence[str]], str] = _csv_line if format is Format.CSV else "\t".join
-    for number, result in enumerate(results):
-        # Not before the first result is there: without any, an error is all there is to say.
-        if number == 0 and format is not Format.PLAIN:
-            yield join(layout.columns)
-        yield join(layout.cells(result))
+            yield f"{before}\n    {_json(layout.as_dict(result))}"
+            before = ","
+        yield "\n  ]\n}\n"
+    elif format is Format.JSONL:
+        for result in results:
+            yield _json(layout.as_dict(result)) + "\n"
+    else:
+        line = _csv_line if format is Format.CSV else _tab_separated
+        header = "" if format is Format.PLAIN else line(layout.columns)
+        for result in results:
+            yield header + line(layout.row(result))
+            header = ""
 
 
-def _write_parquet(results: Iterable[Result], layout: Layout[Result], path: Path) -> None:
+def _write_parquet(results: Iterable[Prediction], layout: Layout, path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
     schema = pa.schema(layout.parquet_types())
-    rows = (layout.as_dict(result) for result in results)
+    rows = map(layout.as_dict, results)
     with parquet.ParquetWriter(path, schema) as writer:
-        while block := list(islice(rows, ROWS_TOGETHER)):
-            writer.write_table(pa.Table.from_pylist(block, schema))
+        while some := list(islice(rows, PARQUET_ROWS)):
+            writer.write_table(pa.Table.from_pylist(some, schema))
 
 
-def _prediction_cells(result: Prediction, top_k: int) -> list[str]:
-    digit = "" if result.digit is None else str(result.digit)
-    top = " ".join(f"{each}:{probability:.4f}" for each, probability in result.top[:top_k])
-    note = result.error or result.reason or ""
-    return [result.path, digit, _share(result.confidence), *([top] if top_k > 1 else []), note]
+class _Echo:
+    """A file for csv.writer, which then gives the line instead of keeping it."""
+
+    @staticmethod
+    def write(line: str) -> str:
+        return line
 
 
-def _prediction_dict(result: Prediction, top_k: int) -> dict[str, object]:
-    return {
-        "path": result.path,
-        "digit": result.digit,
-        "confidence": result.confidence,
-        "top": [{"digit": digit, "probability": probability} for digit, probability in result.top[:top_k]],
-        "reason": result.reason,
-        "error": result.error,
-    }
-
-
-def _prediction_types() -> dict[str, Any]:
-    import pyarrow as pa
-
-    probability = pa.struct({"digit": pa.int8(), "probability": pa.float64()})
-    return {
-        "path": pa.string(),
-        "digit": pa.int8(),
-        "confidence": pa.float64(),
-        "top": pa.list_(probability),
-        "reason": pa.string(),
-        "error": pa.string(),
-    }
-
-
-def _transcription_cells(result: Transcription) -> list[str]:
-    text = (result.text or "").replace("\n", " ")  # so that a row stays one line
-    return [result.path, text, _share(result.confidence), result.error or result.reason or ""]
-
-
-def _transcription_dict(result: Transcription) -> dict[str, object]:
-    return {
-        "path": result.path,
-        "text": result.text,
-        "confidence": result.confidence,
-        "digits": [
-            {"digit": digit.digit, "confidence": digit.confidence, "box": list(digit.box)}
-            for line in result.lines
-            for digit in line
-        ],
-        "reason": result.reason,
-        "error": result.error,
-    }
-
-
-def _transcription_types() -> dict[str, Any]:
-    import pyarrow as pa
-
-    digit = pa.struct({"digit": pa.int8(), "confidence": pa.float64(), "box": pa.list_(pa.int32())})
-    return {
-        "path": pa.string(),
-        "text": pa.string(),
-        "confidence": pa.float64(),
-        "digits": pa.list_(digit),
-        "reason": pa.string(),
-        "error": pa.string(),
-    }
-
-
-def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+_csv = csv.writer(_Echo, lineterminator="\n")
 
 
 def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()
+    line: str = _csv.writerow(cells)
+    return line
+
+
+def _tab_separated(cells: Sequence[str]) -> str:
+    return "\t".join(cells) + "\n"
+
+
+def _json(content: Mapping[str, object]) -> str:
+    return json.dumps(content, ensure_ascii=False)
