@@ -312,9 +312,9 @@ def _batches(sources: Iterable[Source]) -> Iterator[list[Source]]:
 
 def _size(source: Source) -> int:
     match source.content:
-        case Path() as path:
+        case str() as path:
             try:
-                return path.stat().st_size
+                return os.stat(path).st_size
             except (OSError, ValueError):
                 return 0
         case bytes() as content:

@@ -65,7 +65,7 @@ def results(*paths: str, **options: Any) -> list[Prediction]:
 
 
 def sources(*paths: str) -> list[Source]:
-    return [Source(path, Path(path)) for path in paths]
+    return [Source(path, path) for path in paths]
 
 
 def transcribed(*paths: str, **options: Any) -> list[Prediction]:
@@ -175,7 +175,7 @@ def test_no_more_than_a_batch_is_read_ahead() -> None:
         nonlocal asked
         while True:
             asked += 1
-            yield Source("a.png", Path("a.png"))
+            yield Source("a.png", "a.png")
 
     picture("a.png")
     stream = predict(endless(), FakeClassifier(), start_up=60)

@@ -15,6 +15,9 @@ Result = TypeVar("Result")
 PATIENCE = 0.5
 """Seconds after which a moving line is welcome."""
 
+REFRESHES = 5
+"""Times a second that it moves; more would cost more than reading a small picture does."""
+
 
 def with_progress(
     results: Iterable[Result], pictures: list[str], out: Output
@@ -23,16 +26,17 @@ def with_progress(
 
     pictures: the words of the command line. What they mean is counted aside, so that nothing waits for it.
     """
-    started = time.monotonic()
+    next_move = time.monotonic() + PATIENCE
     line: _Line | None = None
     with ExitStack() as stack:
         for done, result in enumerate(results, 1):
-            if not line and time.monotonic() - started > PATIENCE:
-                line = _Line(out)
-                stack.enter_context(line.bar)
-                threading.Thread(target=line.count, args=[pictures], daemon=True).start()
-            if line:
+            if time.monotonic() > next_move:
+                if not line:
+                    line = _Line(out)
+                    stack.enter_context(line.bar)
+                    threading.Thread(target=line.count, args=[pictures], daemon=True).start()
                 line.move(done)
+                next_move = time.monotonic() + 1 / REFRESHES
             yield result
 
 
@@ -49,7 +53,7 @@ class _Line:
             TimeRemainingColumn(compact=True),
             console=out.messages,
             transient=True,
-            refresh_per_second=5,
+            refresh_per_second=REFRESHES,
             redirect_stdout=False,  # or the results would go to stderr, too
         )
         self._task = self.bar.add_task("", total=None, of="", rate=0.0)

@@ -61,7 +61,7 @@ def count(inputs: Iterable[str]) -> int | None:
 def _expand_path(text: str) -> Iterator[Source]:
     for path in _files(text):
         if is_picture_name(path) or not os.path.isfile(path):
-            yield Source(path, Path(path))
+            yield Source(path, path)
         else:
             yield from _look_inside(path)
 
@@ -74,7 +74,7 @@ def _look_inside(path: str) -> Iterator[Source]:
         if kind.recognises(Path(path)):
             yield from kind.read(Path(path))
             return
-    yield Source(path, Path(path))
+    yield Source(path, path)
 
 
 def _files(text: str) -> Iterator[str]:
@@ -100,7 +100,8 @@ def _matches(pattern: str) -> Iterator[str]:
 def _pictures_in(folder: str) -> Iterator[str]:
     for parent, folders, files in os.walk(folder):
         folders.sort()
-        for file in sorted(files):
+        files.sort()
+        for file in files:
             if is_picture_name(file):
                 yield os.path.join(parent, file)
 

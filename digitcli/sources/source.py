@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +22,16 @@ class Source:
     """One picture to read.
 
     name: what to call it.
-    content: the file or the bytes that hold it; its pixels, (28, 28) uint8; or why it cannot be had.
+    content: the path of its file, or its bytes; its pixels, (28, 28) uint8; or why it cannot be had.
     """
 
     name: str
-    content: Path | bytes | NDArray[np.uint8] | ImageError
+    content: str | bytes | NDArray[np.uint8] | ImageError
 
 
 def is_picture_name(path: str) -> bool:
     """Whether a folder or archive that has such a file holds a picture."""
+    if path[path.rfind(".") :].lower() not in PICTURE_SUFFIXES:
+        return False
     # macOS leaves ._NAME.png beside NAME.png on foreign disks and in archives.
-    name = os.path.basename(path)
-    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES and not name.startswith(".")
+    return not os.path.basename(path).startswith(".")
