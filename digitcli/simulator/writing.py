@@ -17,11 +17,13 @@ WIDEST = 1.4
 
 AMBIGUOUS = {
     0: ("begun with a downstroke",),
+    1: ("foot to one side",),
     2: ("stub foot", "short stem"),
     3: ("stretched",),
     4: ("pointed, one stroke", "swung"),
     5: ("closed belly",),
     6: ("loop to the top",),
+    7: ("barred at the foot", "open hook"),
     8: ("small top", "open on the right", "narrow loops"),
     9: ("cup and leg", "loop apart from the leg"),
 }
