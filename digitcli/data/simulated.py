@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.data.digits import CLASSES, NO_DIGIT, SIDE, DataSet, Digits
+from digitcli.errors import DataError
 from digitcli.images.decode import open_picture
 from digitcli.images.preprocess import readings
 from digitcli.images.segment import candidates
@@ -54,13 +55,16 @@ def dataset(
     """Digits and other things cut out of `pictures` simulated pictures; the same for the same seed.
 
     Kinds of pictures that are held out for measuring are not among them. There is no test part.
+    Raises DataError if a process that draws is killed.
     """
     starts = range(0, pictures, CHUNK)
     chunks = [(seed, start, min(start + CHUNK, pictures)) for start in starts]
     images, labels = [], []
-    for (_, _, end), (some_images, some_labels) in map_in_order(examples, chunks, os.cpu_count() or 1):
-        images.append(some_images)
-        labels.append(some_labels)
+    for (_, _, end), drawn in map_in_order(examples, chunks, os.cpu_count() or 1):
+        if drawn is None:
+            raise DataError("A process that drew pictures was killed, perhaps for want of memory. Try again.")
+        images.append(drawn[0])
+        labels.append(drawn[1])
         on_progress(end, pictures)
     every, label = np.concatenate(images), np.concatenate(labels)
     name = f"{pictures} simulated pictures from seed {seed}"
