@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ from test_json_docs import documented, keys
 
 from digitcli import runs
 from digitcli.commands import predict_results
+from digitcli.commands.predict_results import Format, Layout, print_results
 from digitcli.data import synthetic
+from digitcli.output import Output
+from digitcli.prediction import Prediction
 
 Run = Callable[..., Any]
 
@@ -256,6 +259,47 @@ def test_show_draws_on_a_terminal_and_is_plain_elsewhere(
     drawn = digitcli("predict", "one.png", "blank.png", "-m", model, "--show").stdout
     assert "▀" in drawn or "█" in drawn
     assert "blank.png  no ink" in re.sub(r"\x1b\[[\d;]*m", "", drawn)
+
+
+def test_show_draws_each_of_several_digits(
+    digitcli: Run, number: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    drawn = digitcli("predict", "--many", "number.png", "-m", runs.BUNDLED, "--show").stdout
+    lines = re.sub(r"\x1b\[[\d;]*m", "", drawn).splitlines()
+    assert lines[0].startswith("number.png  31 74")
+    captions = [re.findall(r"(\d)  \d+%", line) for line in lines]
+    assert [digits for digits in captions if digits] == [["3", "1"], ["7", "4"]]
+
+
+@pytest.mark.parametrize("format", [None, *(each for each in Format if each is not Format.PARQUET)])
+def test_results_are_printed_while_others_are_still_being_read(
+    format: Format | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = []
+
+    def results() -> Iterator[Prediction]:
+        for number in range(3):
+            printed.append(capsys.readouterr().out)
+            yield Prediction(f"{number}.png", str(number), 0.9)
+
+    print_results(results(), format, Layout("auto"), {}, Output("predict"))
+    assert "0.png" in printed[1]
+    assert "1.png" in printed[2]
+
+
+def test_long_tables_are_drawn_in_parts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(predict_results, "TABLE_ROWS", 2)
+    results = [Prediction(f"{number}.png", str(number), 0.9) for number in range(5)]
+    print_results(results, None, Layout("auto"), {}, Output("predict"))
+    drawn = capsys.readouterr().out
+    assert drawn.count("confidence") == 3
+    assert [drawn.count(f"{number}.png") for number in range(5)] == [1] * 5
 
 
 def test_bad_files_among_good_ones_each_have_their_reason(digitcli: Run, model: Path, broken: str) -> None:

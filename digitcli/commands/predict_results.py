@@ -64,13 +64,11 @@ class Layout:
 
     def row(self, result: Prediction) -> list[str]:
         """Text without newlines."""
-        text = (result.text or "").replace("\n", " ")
         confidence = "" if result.confidence is None else f"{result.confidence:.4f}"
-        note = result.error or result.reason or ("uncertain" if result.uncertain else "")
         if self.top_k == 1:
-            return [result.path, text, confidence, note]
+            return [result.path, _on_one_line(result), confidence, _note(result)]
         top = " ".join(f"{digit}:{probability:.4f}" for digit, probability in result.top[: self.top_k])
-        return [result.path, text, confidence, top, note]
+        return [result.path, _on_one_line(result), confidence, top, _note(result)]
 
     def as_dict(self, result: Prediction) -> dict[str, Any]:
         """As docs/json.md has it."""
@@ -156,14 +154,21 @@ def draw(results: Iterable[Prediction], out: Output) -> None:
         if result.error:
             out.chart(Text(result.error, style="red"))  # which names the picture
         else:
-            text = f"  {result.text}" if result.text else ""
-            note = result.reason or ("uncertain" if result.uncertain else "")
-            out.chart(Text.assemble((result.path, "bold"), (text, "bold cyan"), (f"  {note}", "yellow")))
+            parts = [(result.path, "bold"), (_on_one_line(result), "bold cyan"), (_note(result), "yellow")]
+            out.chart(Text("  ").join(Text(*part) for part in parts if part[0]))
         if result.image is not None:
             _draw_one(result.image, result.top, out)
         for line in result.lines:
             _draw_line(line, out)
         out.chart("")
+
+
+def _on_one_line(result: Prediction) -> str:
+    return (result.text or "").replace("\n", " ")
+
+
+def _note(result: Prediction) -> str:
+    return result.error or result.reason or ("uncertain" if result.uncertain else "")
 
 
 def _draw_one(pixels: NDArray[np.uint8], top: Sequence[tuple[int, float]], out: Output) -> None:
