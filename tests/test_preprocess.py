@@ -150,6 +150,21 @@ def test_a_bar_of_a_digit_is_no_line() -> None:
     assert difference(to_mnist(image), BLACK_ON_WHITE) < 3
 
 
+def test_an_angular_zero_keeps_its_sides() -> None:
+    image = Image.new("L", (120, 220), 255)
+    ImageDraw.Draw(image).rectangle((20, 30, 90, 185), outline=0, width=11)
+    result = to_mnist(image)
+    assert result[14, 14] == 0
+    assert all(side.max() == 255 for side in (result[14, :14], result[14, 14:], result[:14, 14], result[14:, 14]))
+
+
+def test_paler_specks_beside_a_digit_are_no_ink() -> None:
+    image = seven("white", "black")
+    for x, y in ((50, 60), (70, 100), (125, 100), (130, 50)):
+        ImageDraw.Draw(image).ellipse((x, y, x + 9, y + 9), fill=(160, 160, 160))
+    assert difference(to_mnist(image), BLACK_ON_WHITE) < 1
+
+
 def test_dust_and_a_dark_edge_of_the_page_are_no_ink() -> None:
     image = seven("white", "black")
     draw = ImageDraw.Draw(image)

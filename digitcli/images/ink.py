@@ -20,6 +20,9 @@ FAINTEST_INK = 16
 _SAMPLE = 10_000
 """Pixels that tell how noisy the paper is."""
 
+_PALEST = 0.6
+"""Of a digit's parts, against the strength of the largest: all are of one pen."""
+
 _MOST_PARTS = 400
 """That are put together; more are a texture."""
 
@@ -152,6 +155,11 @@ def largest_group(ink: Ink) -> Mask:
     """The mask of the parts that make up the one digit of a picture."""
     parts = find_components(ink.mask)
     chosen = on_page(parts, ink.mask.shape)
+    # Beside the digit's own strokes, paler parts are dots and lines of the paper, or what a shadow left.
+    darkest = np.zeros(len(parts) + 1, np.float32)
+    np.maximum.at(darkest, parts.labels[ink.mask], ink.strength[ink.mask])
+    largest = int(np.where(chosen, parts.areas, 0).argmax())
+    chosen &= darkest[1:] >= _PALEST * darkest[largest + 1]
     names = groups(parts, chosen, 0.25)
     areas = np.bincount(names[chosen], parts.areas[chosen], len(parts) + 1)
     areas[-1] = 0

@@ -20,6 +20,9 @@ _THICKEST = 0.05
 _LEAST_COVER = 0.5
 """Of the picture's width that a line must cover with ink."""
 
+_ACROSS = 0.85
+"""Of the picture's width that both of two lines cover; the sides of an angular 0 cover less."""
+
 _SAMPLE = 2000
 """Pixels of ink that tell at which slope lines may be."""
 
@@ -37,8 +40,8 @@ def without_lines(mask: Mask) -> Mask:
     across, lines_across = _without_rows(mask)
     both, lines_down = _without_rows(across.T)
     down = _without_rows(mask.T)[0] if lines_across and lines_down else both
-    for cleaned, lines in ((both.T, lines_across + lines_down), (across, lines_across), (down.T, lines_down)):
-        if lines and _are_no_strokes(mask, cleaned, lines):
+    for cleaned, *lines in ((both.T, lines_across, lines_down), (across, lines_across), (down.T, lines_down)):
+        if any(lines) and _are_no_strokes(mask, cleaned, lines):
             return cleaned
     return mask
 
@@ -171,7 +174,8 @@ def _widened(row: Mask, by: int) -> Mask:
     return wide
 
 
-def _are_no_strokes(mask: Mask, cleaned: Mask, lines: list[_Line]) -> bool:
+def _are_no_strokes(mask: Mask, cleaned: Mask, lines: list[list[_Line]]) -> bool:
+    """Whether what was taken out of a mask are lines and not strokes. lines: of one direction or of each."""
     parts = find_components(cleaned)
     if not len(parts) or parts.areas.max() < 0.01 * mask.sum():
         return False
@@ -179,10 +183,14 @@ def _are_no_strokes(mask: Mask, cleaned: Mask, lines: list[_Line]) -> bool:
     side = int(parts.sides[largest])
     if side < max(5, 0.04 * max(mask.shape)):
         return False
-    longest = max(line.length for line in lines)
-    if len(lines) > 1 and longest >= _LONGER * side:
+    longest = max(line.length for parallel in lines for line in parallel)
+    several = any(
+        len(parallel) > 2 or sum(line.share >= _ACROSS for line in parallel) > 1 for parallel in lines
+    )
+    if several and longest >= _LONGER * side:
         return True
     margin = max(1, round(0.02 * max(mask.shape)))
     left, top, right, bottom = parts.boxes[largest]
     inside = min(left, top, mask.shape[1] - right, mask.shape[0] - bottom) >= margin
-    return bool(inside and max(line.share for line in lines) >= 0.96 and longest >= side)
+    from_edge_to_edge = max(line.share for parallel in lines for line in parallel) >= 0.96
+    return bool(inside and from_edge_to_edge and (several or longest >= side))

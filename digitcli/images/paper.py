@@ -73,14 +73,14 @@ def uneven_light(pixels: Pixels, *, dark: bool) -> Light:
     narrower than the widest stroke and follows the edges of shadows. Where the light is weak, so is the
     contrast; it is amplified there.
     """
-    coarse = _coarse(pixels, _COARSE)
-    size = round(_WIDEST_STROKE * max(coarse.shape[:2])) | 1
+    level = _coarse(pixels, _COARSE)
+    size = round(_WIDEST_STROKE * max(level.shape[:2])) | 1
     # Two pixels more than was filled, since the edge of a shadow is not in the middle of a coarse pixel.
     fill, shrink = np.ones((size, size), np.uint8), np.ones((size + 2, size + 2), np.uint8)
     if dark:
-        filled = cv2.erode(cv2.dilate(coarse, fill), shrink)
+        filled = cv2.erode(cv2.dilate(level, fill), shrink)
     else:
-        filled = cv2.dilate(cv2.erode(coarse, fill), shrink)
+        filled = cv2.dilate(cv2.erode(level, fill), shrink)
     paper = np.asarray(filled, np.float32)
     brightness = paper if paper.ndim == 2 else paper.mean(axis=2)
     gain = np.clip(quantile(brightness.ravel(), 0.9) / np.maximum(brightness, 1), 1, 4).astype(np.float32)

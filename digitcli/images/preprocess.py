@@ -56,8 +56,7 @@ def readings(image: Image.Image) -> Iterator[Reading]:
     They are worked out as they are asked for: most pictures are read well by the first.
     """
     if image.size == (SIDE, SIDE) and (finished := _in_mnist_form(image)) is not None:
-        left, top, width, height = cv2.boundingRect(finished)
-        yield Reading("as it is", finished, (left, top, width, height))
+        yield Reading("as it is", finished, _with_size(box_of(finished > 0)))
         return
     seen: list[NDArray[np.uint8]] = []
     for look in _looks(image, WORKING_SIDE):
@@ -69,11 +68,11 @@ def readings(image: Image.Image) -> Iterator[Reading]:
 
 
 def _in_mnist_form(image: Image.Image) -> NDArray[np.uint8] | None:
-    grey = np.asarray(image if image.mode == "L" else image.convert("L"))
-    if is_in_mnist_form(grey):
-        return grey
-    negative = 255 - grey
-    return negative if is_in_mnist_form(negative) else None
+    grey = np.asarray(image.convert("L"))
+    for ink in (grey, 255 - grey):
+        if is_in_mnist_form(ink):
+            return ink
+    return None
 
 
 def inks(image: Image.Image, side: int = 800) -> Iterator[tuple[str, Ink]]:
