@@ -29,7 +29,7 @@ _TWO_TONED = 96  # of 255: a stroke's own brightness varies less, a page with wr
 
 
 def open_picture(
-    source: Path | bytes, name: str | None = None, *, least_side: int | None = None
+    source: str | Path | bytes, name: str | None = None, *, least_side: int | None = None
 ) -> Image.Image:
     """The picture as a person would see it, in mode L or RGB; of an animation, the first frame.
 
@@ -39,7 +39,7 @@ def open_picture(
         quarter or half of its size that still has them, which costs less than half the time.
     Raises ImageError if it is not there, not a picture, damaged, or would take more than MAX_MEMORY.
     """
-    name = name or (str(source) if isinstance(source, Path) else "The picture")
+    name = name or ("The picture" if isinstance(source, bytes) else str(source))
     with _opened(source, name) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about odd metadata, which changes no pixel
         try:
@@ -65,10 +65,10 @@ def open_picture(
 
 
 @contextmanager
-def _opened(source: Path | bytes, name: str) -> Iterator[BinaryIO]:
+def _opened(source: str | Path | bytes, name: str) -> Iterator[BinaryIO]:
     # A file stays on the disk, of which a decoder of JPEG, PNG or GIF reads no more than the first frame.
     try:
-        file: BinaryIO = source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
+        file: BinaryIO = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115
     except FileNotFoundError:
         raise ImageError(f"{name}: no such file.") from None
     except IsADirectoryError:
@@ -101,7 +101,8 @@ def _require_size(image: Image.Image, name: str) -> None:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    if image.getexif().get(_ORIENTATION, 1) == 1:
+    # Without any metadata, which is quickly told, there is no EXIF.
+    if not image.info or image.getexif().get(_ORIENTATION, 1) == 1:
         return image
     from PIL import ImageOps
 

@@ -7,6 +7,7 @@ fits in 20x20 pixels, and placed in a 28x28 field with its centre of mass in the
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -25,10 +26,9 @@ def is_in_mnist_form(ink: NDArray[np.uint8]) -> bool:
         return False
     if np.count_nonzero(ink > 8) > 0.6 * ink.size:
         return False
-    solid = ink > 32
-    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
-    longer = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    if longer not in (BOX - 1, BOX):
+    _, solid = cv2.threshold(ink, 32, 255, cv2.THRESH_BINARY)
+    _, _, width, height = cv2.boundingRect(solid)
+    if max(width, height) not in (BOX - 1, BOX):
         return False
     top, left = _centre_of_mass(ink)
     middle = SIDE // 2
@@ -58,8 +58,6 @@ def centre_by_mass(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _centre_of_mass(ink: NDArray[np.uint8]) -> tuple[float, float]:
-    mass = ink.astype(np.float32)
-    total = float(mass.sum())
-    rows = mass.sum(axis=1) @ (np.arange(ink.shape[0], dtype=np.float32) + 0.5)
-    columns = mass.sum(axis=0) @ (np.arange(ink.shape[1], dtype=np.float32) + 0.5)
-    return float(rows) / total, float(columns) / total
+    """Row and column, in pixels from the upper left corner of the first."""
+    moments = cv2.moments(ink)
+    return moments["m01"] / moments["m00"] + 0.5, moments["m10"] / moments["m00"] + 0.5

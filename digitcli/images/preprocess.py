@@ -56,7 +56,8 @@ def readings(image: Image.Image) -> Iterator[Reading]:
     They are worked out as they are asked for: most pictures are read well by the first.
     """
     if image.size == (SIDE, SIDE) and (finished := _in_mnist_form(image)) is not None:
-        yield Reading("as it is", finished, _with_size(box_of(finished > 0)))
+        left, top, width, height = cv2.boundingRect(finished)
+        yield Reading("as it is", finished, (left, top, width, height))
         return
     seen: list[NDArray[np.uint8]] = []
     for look in _looks(image, WORKING_SIDE):
@@ -68,11 +69,11 @@ def readings(image: Image.Image) -> Iterator[Reading]:
 
 
 def _in_mnist_form(image: Image.Image) -> NDArray[np.uint8] | None:
-    grey = np.asarray(image.convert("L"))
-    for ink in (grey, 255 - grey):
-        if is_in_mnist_form(ink):
-            return ink
-    return None
+    grey = np.asarray(image if image.mode == "L" else image.convert("L"))
+    if is_in_mnist_form(grey):
+        return grey
+    negative = 255 - grey
+    return negative if is_in_mnist_form(negative) else None
 
 
 def inks(image: Image.Image, side: int = 800) -> Iterator[tuple[str, Ink]]:
