@@ -1,9 +1,10 @@
 """How fast `digitcli predict` reads thousands of pictures, and in how much memory.
 
-    python benchmarks/batch.py [--model RUN] [--pngs 10000] [--photos 2000] [--many 100000] [--keras 300]
+    python benchmarks/batch.py [--pngs 10000] [--photos 2000] [--many 100000] [--keras 300]
 
-- PNGs of 28x28, synthetic digits, all different, against a loop of Keras's `model.predict` over single
-  pictures with the same run. Keras's import and start are not counted, ours are.
+- PNGs of 28x28, synthetic digits, all different, with the bundled model, against a loop of Keras's
+  `model.predict` over single pictures with the default network. Keras's import and start are not counted,
+  ours are.
 - Photos of 3000x4000, JPEGs as phones make them, against what Pillow takes to decode the same files in draft
   mode, at the same scale, in as many processes as there are cores. To spare the disk, few of them differ; the
   others are hard links to these, so all come from the file cache, for both sides.
@@ -33,6 +34,7 @@ from PIL import Image, ImageFilter
 
 from digitcli.data import synthetic
 from digitcli.prediction import LEAST_SIDE
+from digitcli.runs import BUNDLED, KERAS_MODEL
 
 HERE = Path(__file__).parent
 PACKAGES = ("digitcli", "ai-edge-litert", "keras", "tensorflow", "numpy", "pillow")
@@ -160,7 +162,7 @@ def link(originals: Sequence[Path], folder: Path, count: int) -> None:
 
 def measure(options: argparse.Namespace, work: Path) -> dict[str, Measured]:
     """All rows of the table."""
-    model = options.model or train_small_run(work)
+    run_of_keras = train_small_run(work)
     pngs, photos, many = work / "pngs", work / "photos", work / "many"
     write_pngs(pngs, options.pngs)
     write_photos(photos, options.photos, min(options.different, options.photos))
@@ -168,14 +170,24 @@ def measure(options: argparse.Namespace, work: Path) -> dict[str, Measured]:
 
     def predict(folder: Path, count: int) -> Measured:
         target = work / "results.csv"
-        command = [sys.executable, "-m", "digitcli", "predict", folder, "--model", model, "--output", target]
+        command = [
+            sys.executable,
+            "-m",
+            "digitcli",
+            "predict",
+            folder,
+            "--model",
+            BUNDLED,
+            "--output",
+            target,
+        ]
         result = run([*command, "--force"], count)
         assert target.read_text().count("\n") == count + 1
         return result
 
     for name, script in (("keras_loop.py", KERAS_LOOP), ("pillow_drafts.py", PILLOW_DRAFTS)):
         (work / name).write_text(script)
-    keras = [sys.executable, work / "keras_loop.py", model / "model.keras", pngs, str(options.keras)]
+    keras = [sys.executable, work / "keras_loop.py", run_of_keras / KERAS_MODEL, pngs, str(options.keras)]
     loop = subprocess.run(keras, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
     pillow = [sys.executable, work / "pillow_drafts.py", photos, str(LEAST_SIDE)]
     run(pillow, options.photos)  # fills the file cache
@@ -191,7 +203,6 @@ def measure(options: argparse.Namespace, work: Path) -> dict[str, Measured]:
 def main() -> None:
     """Measures, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--model", type=Path, help="a run directory with model.tflite and model.keras")
     parser.add_argument("--pngs", type=int, default=10_000)
     parser.add_argument("--photos", type=int, default=2_000)
     parser.add_argument("--different", type=int, default=36, help="photos that differ")
