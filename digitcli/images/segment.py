@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.images.components import Components, find_components
+from digitcli.images.cuts import Part, cut
 from digitcli.images.geometry import centre_by_mass, fit_in_20x20
 from digitcli.images.ink import Box, Ink, box_of, grown, on_page
 from digitcli.images.preprocess import inks
@@ -28,6 +29,9 @@ MOST_PIECES = 6
 
 _CUT = 1.5
 """What it costs to cut through a stroke as wide as the pen, as a negative log probability."""
+
+_NARROWEST_PAIR = 0.45
+"""Of two digits that touch, in heights of one; narrower is a single one."""
 
 _WIDE = 5.0
 """What it costs, in the same way, if a digit is wider than high by its height."""
@@ -98,24 +102,18 @@ def candidates(image: Image.Image) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Part of a digit, or a whole one: the columns left to right of component `part`.
+    """Part of a digit, or a whole one.
 
-    cluster: tells which parts are so near to each other that they are likely one broken stroke.
-    cut: how much of a stroke's width was cut through at its left end; 0 if it begins there.
+    part: the component that it is of. cluster: tells which components are so near to each other that they
+    are likely one broken stroke. box: where it is; mask: which pixels in there, (height, width).
+    crossed: the ink that was cut through at its left, in widths of the pen; 0 if it begins there.
     """
 
     part: int
     cluster: int
     box: Box
-    cut: float
-    parts: Components
-
-    def mask(self, window: Box) -> NDArray[np.bool_]:
-        """Where it is in a window of the picture."""
-        left, top, right, bottom = window
-        inside: NDArray[np.bool_] = self.parts.labels[top:bottom, left:right] == self.part + 1
-        columns = np.arange(left, right)
-        return inside & (columns >= self.box[0]) & (columns < self.box[2])
+    mask: NDArray[np.bool_]
+    crossed: float
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,7 @@ def _lines(ink: Ink) -> list[_Line]:
             piece
             for cluster in row
             for part in np.flatnonzero(chosen & (cluster_of[1:] == cluster + 1)).tolist()
-            for piece in _cut(parts, part, cluster, height, pen)
+            for piece in _pieces(parts, part, cluster, height, pen)
         ]
         pieces.sort(key=lambda piece: piece.box[0] + piece.box[2])
         if len(pieces) <= _MOST_IN_LINE:
@@ -194,31 +192,15 @@ def _distance(a: NDArray[np.intp], b: NDArray[np.intp]) -> float:
     return float(np.hypot(*np.maximum(np.maximum(a[:2], b[:2]) - np.minimum(a[2:], b[2:]), 0)))
 
 
-def _cut(parts: Components, part: int, cluster: int, height: float, pen: float) -> list[_Piece]:
-    """A component in pieces, cut where there is the least ink above each other."""
+def _pieces(parts: Components, part: int, cluster: int, height: float, pen: float) -> list[_Piece]:
+    """A component in pieces, cut where digits may touch."""
     left, top, right, bottom = (int(each) for each in parts.boxes[part])
-    width = right - left
-    cuts: list[int] = []
     mask = parts.labels[top:bottom, left:right] == part + 1
-    profile = mask.sum(axis=0).astype(np.float64)
-    if width > 0.6 * height and width >= 8:
-        reach = max(1, round(0.12 * height))
-        padded = np.pad(profile, reach, mode="edge")
-        least = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).min(axis=1)
-        low = (profile <= least) & (profile <= max(2.2 * pen, 2))
-        margin = round(0.15 * height)
-        low[:margin] = low[max(width - margin, 0) :] = False
-        edges = np.flatnonzero(np.diff(low, prepend=False, append=False))
-        for start, end in zip(edges[::2], edges[1::2], strict=True):
-            middle = int(start + end) // 2
-            if not cuts or middle - cuts[-1] >= reach:
-                cuts.append(middle)
     pieces = []
-    for start, end in zip([0, *cuts], [*cuts, width], strict=True):
-        columns = mask[:, start:end]
-        rows = np.flatnonzero(columns.any(axis=1))
-        box = (left + start, top + int(rows[0]), left + end, top + int(rows[-1]) + 1)
-        pieces.append(_Piece(part, cluster, box, float(profile[start]) / pen if start else 0.0, parts))
+    for each in cut(mask, height, pen) if right - left > _NARROWEST_PAIR * height else [Part(mask)]:
+        x, y, x_end, y_end = box_of(each.mask)
+        box = (left + x, top + y, left + x_end, top + y_end)
+        pieces.append(_Piece(part, cluster, box, each.mask[y:y_end, x:x_end], each.crossed))
     return pieces
 
 
@@ -267,8 +249,10 @@ def _penalty(pieces: list[_Piece], height: float) -> float:
     own_height = max(bottoms) - min(tops)
     width = _width(pieces)
     penalty = 0.0
-    if pieces[0].cut:
-        penalty += _CUT * (0.5 + pieces[0].cut)
+    # Of each component the first piece tells whether it was cut off from what stands before.
+    for crossed in {piece.part: piece.crossed for piece in reversed(pieces)}.values():
+        if crossed:
+            penalty += _CUT * (0.5 + crossed)
     penalty += _WIDE * max(0.0, width / max(own_height, 1) - 0.9)
     penalty += 6 * max(0.0, 0.6 - max(own_height, width) / height)
     penalty += 6 * max(0.0, own_height / height - 1.4)
@@ -293,7 +277,10 @@ def _as_digit(ink: Ink, pieces: list[_Piece]) -> tuple[NDArray[np.uint8], Box]:
     height, width = ink.mask.shape
     window = (max(left - 1, 0), max(top - 1, 0), min(right + 1, width), min(bottom + 1, height))
     area = np.s_[window[1] : window[3], window[0] : window[2]]
-    mask = np.logical_or.reduce([piece.mask(window) for piece in pieces])
+    mask = np.zeros((window[3] - window[1], window[2] - window[0]), bool)
+    for piece in pieces:
+        x, y, x_end, y_end = piece.box
+        mask[y - window[1] : y_end - window[1], x - window[0] : x_end - window[0]] |= piece.mask
     digit = Ink(ink.strength[area], ink.mask[area]).only(mask)
     left_inside, top_inside, right_inside, bottom_inside = box_of(mask)
     cut_out = digit.strength[top_inside:bottom_inside, left_inside:right_inside]
