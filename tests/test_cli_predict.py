@@ -104,7 +104,7 @@ def test_json_is_one_document(digitcli: Run, model: Path, broken: str, words: li
                 "digit": one["top"][0]["digit"],
                 "text": str(one["top"][0]["digit"]),
                 "confidence": one["top"][0]["probability"],
-                "uncertain": one["confidence"] < 0.5,
+                "uncertain": one["confidence"] < 0.8,
                 "top": one["top"],
                 "digits": [],
                 "reason": None,
