@@ -1,6 +1,6 @@
 """Draws the pictures of this folder: python examples/make.py [FOLDER]
 
-They are what people hand to a digit reader: pens and papers of all kinds, each named by its right digit.
+They are what people hand to a digit reader: pens and papers of all kinds, each named by what is on it.
 The digits come from digitcli's own synthetic writer with fixed seeds, so every run draws the same.
 """
 
@@ -23,7 +23,8 @@ Colour = tuple[int, ...]
 class Example:
     """One picture: what is on it, with which pen, on which paper.
 
-    size: width and height; height: of the digit; at: its left upper corner; pen: the stroke's width; pixels.
+    size: width and height; height: of a digit; at: left upper corner of the first; pen: the stroke's width;
+        all in pixels.
     grain: standard deviation of the paper's noise, 0-255.
     """
 
@@ -40,9 +41,9 @@ class Example:
     seed: int = 0
 
     @property
-    def digit(self) -> int:
+    def digits(self) -> list[int]:
         """The right answer."""
-        return int(self.name[0])
+        return [int(digit) for digit in self.name.partition("-")[0]]
 
 
 EXAMPLES = [
@@ -59,24 +60,38 @@ EXAMPLES = [
     Example("8-photo.jpg", (480, 360), 210, (140, 70), 14, (60, 58, 66), (168, 160, 148), grain=5, blur=1.5),
     Example("9-neon.png", (220, 220), 150, (60, 30), 10, (60, 255, 140), (12, 8, 30), blur=1),
     Example("4-pencil.jpg", (260, 260), 170, (50, 40), 4, (120, 120, 122), (246, 245, 240), grain=3, seed=3),
+    Example(
+        "1984-note.jpg",
+        (420, 170),
+        100,
+        (30, 35),
+        6,
+        (40, 60, 150),
+        (240, 238, 230),
+        grain=3,
+        blur=0.7,
+        seed=5,
+    ),
     Example("7-screen.png", (96, 128), 90, (16, 16), 8, (255, 255, 255), (0, 0, 0), seed=2),
 ]
 
 
 def draw(example: Example) -> Image.Image:
     """The picture, in RGB or RGBA."""
-    rng = np.random.default_rng([example.digit, example.seed])
+    rng = np.random.default_rng([*example.digits, example.seed])
     scale = OVERSAMPLING if example.smooth else 1
     width, height = example.size
     mask = Image.new("L", (width * scale, height * scale))
     pen = ImageDraw.Draw(mask)
     radius = example.pen * scale / 2
-    for stroke in strokes(example.digit, rng):
-        points = [(float(x), float(y)) for x, y in (stroke * example.height + example.at) * scale]
-        pen.line(points, fill=255, width=max(1, round(2 * radius)), joint="curve")
-        if example.smooth:
-            for x, y in (points[0], points[-1]):
-                pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    for place, digit in enumerate(example.digits):
+        corner = np.add(example.at, (place * 0.9 * example.height, 0))
+        for stroke in strokes(digit, rng):
+            points = [(float(x), float(y)) for x, y in (stroke * example.height + corner) * scale]
+            pen.line(points, fill=255, width=max(1, round(2 * radius)), joint="curve")
+            if example.smooth:
+                for x, y in (points[0], points[-1]):
+                    pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
     mask = mask.resize(example.size, Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(example.blur))
     mode = "RGBA" if len(example.paper) == 4 else "RGB"
     picture = Image.composite(
