@@ -132,11 +132,11 @@ def test_held_out_kinds_are_those_with_a_held_out_part_and_no_other_kind_has_one
         assert (name in HELD_OUT) == bool(HELD_OUT_PARTS & {kind.pen, kind.paper, *kind.steps})
 
 
-def test_a_pen_a_paper_a_lamp_and_a_camera_are_held_out() -> None:
+def test_a_pen_a_paper_a_lamp_a_camera_and_a_setting_are_held_out() -> None:
     modules = {part.__module__ for part in HELD_OUT_PARTS if not isinstance(part, str)}
     assert HELD_OUT_PARTS & PENS.keys()
     assert HELD_OUT_PARTS & PAPERS.keys()
-    assert modules == {"digitcli.simulator.lamps", "digitcli.simulator.cameras"}
+    assert modules == {f"digitcli.simulator.{name}" for name in ("lamps", "cameras", "settings")}
 
 
 def test_every_pen_and_paper_is_in_use() -> None:

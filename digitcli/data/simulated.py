@@ -19,7 +19,8 @@ from PIL import Image
 from digitcli.data.digits import CLASSES, NO_DIGIT, SIDE, DataSet, Digits
 from digitcli.errors import DataError
 from digitcli.images.decode import open_picture
-from digitcli.images.preprocess import readings
+from digitcli.images.preprocess import Reading, readings
+from digitcli.images.search import search
 from digitcli.images.segment import candidates
 from digitcli.output import Progress
 from digitcli.parallel import map_in_order
@@ -38,6 +39,9 @@ CHUNK = 50
 
 READINGS = 3
 """Ways to see a picture that are learnt from."""
+
+PARTS = 3
+"""Parts of a picture that are learnt from."""
 
 MOST_WRONG = 6
 """Wrong groups of strokes that are learnt from one number."""
@@ -88,12 +92,12 @@ def _of_picture(rng: np.random.Generator) -> Iterator[Example]:
     choice = rng.uniform()
     if choice < 0.2:
         of_nothing = not_digits(NOT_DIGITS[rng.integers(len(NOT_DIGITS))], rng, kinds)
-        for reading in islice(readings(_opened(of_nothing.image)), READINGS):
+        for reading in _readings(_opened(of_nothing.image)):
             yield reading.pixels, NO_DIGIT
     elif choice < 0.8:
         digit = int(rng.integers(CLASSES))
         drawn = picture(kind, str(digit), rng)
-        for reading in islice(readings(_opened(drawn.image)), READINGS):
+        for reading in _readings(_opened(drawn.image)):
             yield from _labelled(reading.pixels, reading.box, [digit], drawn.boxes)
     else:
         text = "".join(str(digit) for digit in rng.integers(CLASSES, size=rng.integers(2, 5)))
@@ -108,6 +112,12 @@ def _of_picture(rng: np.random.Generator) -> Iterator[Example]:
                     yield example
         # They are much alike.
         yield from (wrong[index] for index in rng.permutation(len(wrong))[:MOST_WRONG])
+
+
+def _readings(image: Image.Image) -> Iterator[Reading]:
+    """Of the picture as a whole and of its parts."""
+    yield from islice(readings(image), READINGS)
+    yield from islice(search(image), PARTS)
 
 
 def _labelled(

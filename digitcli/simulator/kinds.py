@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.simulator import cameras, lamps, writing
+from digitcli.simulator import cameras, lamps, settings, writing
 from digitcli.simulator.page import Colour, Page, Points, Range, Step, as_image, log_uniform, noise
 from digitcli.simulator.papers import PAPERS, sheet
 from digitcli.simulator.pens import PENS, choose_width, ink
@@ -131,7 +131,22 @@ KINDS: dict[str, Kind] = {
     "steep angle": Kind("felt pen", "sheet", (lamps.slope, cameras.slanted_phone), margin=(0.5, 1)),
     "blurred and noisy": Kind("felt pen", "sheet", (lamps.slope, cameras.poor_phone)),
     "photo of a screen": Kind("soft brush", steps=(cameras.of_screen,), height=(50, 120), margin=(0.2, 0.8)),
+    # With something around it.
+    "circled": Kind("soft brush", steps=(settings.circled,), margin=(0.1, 0.5)),
+    "circled, photographed": Kind("ball pen", "sheet", (settings.circled, lamps.slope, cameras.phone)),
+    "underlined": Kind("soft brush", steps=(settings.underlined,), margin=(0.1, 0.5)),
+    "underlined, photographed": Kind("ball pen", "sheet", (settings.underlined, lamps.slope, cameras.phone)),
+    "note on a table": Kind(
+        "felt pen", "sheet", (settings.on_a_table, lamps.slope, cameras.phone), height=(60, 250)
+    ),
+    "yellow note on a table": Kind(
+        "marker", "yellow sheet", (settings.on_a_table, lamps.slope, cameras.phone), height=(60, 250)
+    ),
+    "drawing program": Kind("soft brush", steps=(settings.in_a_window,), height=(50, 300), margin=(0.2, 1)),
+    "edge of a scan": Kind("ball pen", "sheet", (settings.edge_of_a_scan, cameras.scanner), height=(50, 250)),
+    "chequered ground": Kind("soft brush", steps=(settings.chequered,)),
     # Held out: see HELD_OUT_PARTS.
+    "badge": Kind("light brush", "black", (settings.badge,), colours=any_two_colours, margin=(0.1, 0.5)),
     "crayon on wood": Kind("crayon", "wood", (lamps.slope, cameras.phone)),
     "crayon, scanned": Kind("crayon", "sheet", (cameras.scanner,), height=(60, 300)),
     "fountain pen, photographed": Kind(
@@ -144,7 +159,7 @@ KINDS: dict[str, Kind] = {
 }
 
 HELD_OUT_PARTS: frozenset[str | Step] = frozenset(
-    {"crayon", "fountain pen", "music", "crumpled", lamps.blinds, cameras.webcam}
+    {"crayon", "fountain pen", "music", "crumpled", lamps.blinds, cameras.webcam, settings.badge}
 )
 """Pens, papers, lamps and cameras that nothing is ever tuned or trained on."""
 
