@@ -123,8 +123,13 @@ class _Workers:
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-c", _PROGRAM.format(path=sys.path)]
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # NumPy's threads would wait for each other
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **_IN_A_GROUP_OF_ITS_OWN
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            **_IN_A_GROUP_OF_ITS_OWN,
         )
         self._processes.add(process)
         return process
