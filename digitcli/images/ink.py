@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.images.components import Components, find_components
-from digitcli.images.paper import quantile
+from digitcli.images.paper import border_of, quantile
 
 Mask = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
@@ -22,6 +22,9 @@ _SAMPLE = 10_000
 
 _PALEST = 0.6
 """Of a digit's parts, against the strength of the largest: all are of one pen."""
+
+_ALONG = 0.8
+"""Of its own side that something touches the edge of the picture for: then it lies along it."""
 
 _MOST_PARTS = 400
 """That are put together; more are a texture."""
@@ -111,8 +114,10 @@ def on_page(parts: Components, shape: tuple[int, int], *, several: bool = False)
     inner = sides[~touching].max(initial=0)
     if several:
         touching &= (sides < 0.5 * inner) | (sides > 1.5 * inner)
-    # Digits may run over the edge, but not where others, about as large, lie whole within.
-    chosen = ~(touching & (inner >= 0.4 * sides)) if inner > 0.06 * max(shape) else np.ones(len(parts), bool)
+    # Digits may run over the edge, but not along it, nor where others, about as large, lie whole within.
+    contact = np.bincount(border_of(parts.labels), minlength=len(parts) + 1)[1:]
+    off = touching & ((inner >= 0.4 * sides) | (contact >= 0.5 * sides))
+    chosen = ~off if inner > 0.06 * max(shape) else np.ones(len(parts), bool)
     areas = np.where(chosen, parts.areas, 0)
     chosen &= areas >= 0.015 * areas.max(initial=0)
     return np.asarray(chosen & ~_dots(parts, chosen))
@@ -164,6 +169,12 @@ def largest_group(ink: Ink) -> Mask:
     areas = np.bincount(names[chosen], parts.areas[chosen], len(parts) + 1)
     areas[-1] = 0
     return parts.mask(chosen & (names == areas.argmax()))
+
+
+def lies_along_edge(digit: Mask) -> bool:
+    """Whether it is more likely the edge of a shadow or of another page than a digit that is cut off."""
+    left, top, right, bottom = box_of(digit)
+    return bool(np.count_nonzero(border_of(digit)) >= _ALONG * max(right - left, bottom - top))
 
 
 def box_of(mask: Mask) -> Box:

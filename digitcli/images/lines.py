@@ -23,6 +23,12 @@ _LEAST_COVER = 0.5
 _ACROSS = 0.85
 """Of the picture's width that both of two lines cover; the sides of an angular 0 cover less."""
 
+_FLATTEST = 0.3
+"""Of a frame's shorter side, against the longer; flatter ones are bars of a program's window."""
+
+_CROSSED = 0.7
+"""Of the way through a frame that its own strokes may go on; the bar of an angular 8 goes all the way."""
+
 _SAMPLE = 2000
 """Pixels of ink that tell at which slope lines may be."""
 
@@ -57,14 +63,17 @@ def frame_inside(mask: Mask) -> tuple[int, int, int, int] | None:
         return None
     largest = int(parts.sides.argmax())
     left, top, right, bottom = (int(each) for each in parts.boxes[largest])
+    box = parts.labels[top:bottom, left:right] == largest + 1
+    margin = max(1, round(0.02 * min(box.shape)))
+    insets = [_inset(each, margin) for each in (box, box.T, box[:, ::-1], box[::-1].T)]
+    if any(inset is None for inset in insets):
+        return None
+    from_left, from_top, from_right, from_bottom = (int(inset or 0) for inset in insets)
+    left, top, right, bottom = left + from_left, top + from_top, right - from_right, bottom - from_bottom
     width, height = right - left, bottom - top
-    if min(width, height) < 12 or width * height < 0.1 * mask.size:
+    if min(width, height) < max(12, _FLATTEST * max(width, height)) or width * height < 0.1 * mask.size:
         return None
     box = parts.labels[top:bottom, left:right] == largest + 1
-    margin = max(1, round(0.02 * min(width, height)))
-    sides = (box[:margin].any(0), box[-margin:].any(0), box[:, :margin].any(1), box[:, -margin:].any(1))
-    if min(side.mean() for side in sides) < 0.9:
-        return None
     # How thick the outline is, where it is thinnest: a filled box is all outline up to its content.
     middle_row, middle_column = box[height // 2], box[:, width // 2]
     runs = (middle_row, middle_row[::-1], middle_column, middle_column[::-1])
@@ -76,7 +85,22 @@ def frame_inside(mask: Mask) -> tuple[int, int, int, int] | None:
         return None
     if min(width, height) <= 2 * outline + 4:
         return None
+    inner = box[outline:-outline, outline:-outline]
+    if not filled and max(inner.any(axis=0).mean(), inner.any(axis=1).mean()) > _CROSSED:
+        return None
     return left + outline, top + outline, right - outline, bottom - outline
+
+
+def _inset(box: Mask, margin: int) -> int | None:
+    """How far from the left of a box (height, width) a side of a frame begins; None if none does.
+
+    Ticks of a plot stick out of its frame. margin: how many columns a slanted side may take.
+    """
+    near = box[:, : box.shape[1] // 10 + margin]
+    before = np.pad(np.cumsum(near, axis=1), ((0, 0), (1, 0)))
+    cover = (before[:, margin:] > before[:, :-margin]).mean(axis=0)
+    first = int((cover >= 0.9).argmax())
+    return first if cover[first] >= 0.9 else None
 
 
 def _first_gap(run: Mask) -> int:

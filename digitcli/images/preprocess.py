@@ -12,7 +12,7 @@ from PIL import Image
 
 from digitcli.images import paper
 from digitcli.images.geometry import SIDE, centre_by_mass, fit_in_20x20, is_in_mnist_form
-from digitcli.images.ink import Box, Ink, box_of, find_ink, grown, largest_group
+from digitcli.images.ink import Box, Ink, box_of, find_ink, grown, largest_group, lies_along_edge
 from digitcli.images.lines import frame_inside, without_lines
 from digitcli.images.paper import Light
 from digitcli.images.strokes import even_strokes
@@ -60,12 +60,24 @@ def readings(image: Image.Image) -> Iterator[Reading]:
         yield Reading("as it is", finished, (left, top, width, height))
         return
     seen: list[NDArray[np.uint8]] = []
-    for look in _looks(image, WORKING_SIDE):
-        ink = _closer(look, image)
+    for look, digit in _likeliest_first(image):
+        ink = _closer(look, digit, image)
         pixels = _in_28x28(ink)
         if all(np.abs(pixels.astype(np.int16) - other).mean() > 4 for other in seen):
             seen.append(pixels)
             yield Reading(look.name, pixels, _with_size(ink.on_picture(box_of(ink.mask))))
+
+
+def _likeliest_first(image: Image.Image) -> Iterator[tuple[_Look, NDArray[np.bool_]]]:
+    """The looks at a picture with the mask of the digit in each."""
+    doubtful = []
+    for look in _looks(image, WORKING_SIDE):
+        digit = largest_group(look.ink)
+        if lies_along_edge(digit):
+            doubtful.append((look, digit))
+        else:
+            yield look, digit
+    yield from doubtful
 
 
 def _in_mnist_form(image: Image.Image) -> NDArray[np.uint8] | None:
@@ -155,10 +167,9 @@ def _with_size(box: Box) -> Box:
     return left, top, right - left, bottom - top
 
 
-def _closer(look: _Look, image: Image.Image) -> Ink:
-    """The digit, from more pixels of the picture where it was reduced and the digit is small."""
+def _closer(look: _Look, digit: NDArray[np.bool_], image: Image.Image) -> Ink:
+    """The digit of that mask, from more pixels of the picture where it was reduced and the digit is small."""
     ink = look.ink
-    digit = largest_group(ink)
     left, top, right, bottom = box_of(digit)
     size = max(right - left, bottom - top)
     if ink.scale < 2 or size >= _LEGIBLE:
@@ -187,7 +198,7 @@ def _closer(look: _Look, image: Image.Image) -> Ink:
 
 
 def _pixels(image: Image.Image, side: int) -> tuple[NDArray[np.uint8], float]:
-    """Of a picture reduced below a side, and how far: (height, width), or with 3 channels if it has colour."""
+    """Of a picture reduced below a side, and how far: (height, width), or (height, width, 3) if coloured."""
     reduced = image.reduce(-(-max(image.size) // side))
     pixels = np.asarray(reduced)
     if pixels.ndim == 3:
