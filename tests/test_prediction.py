@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dying
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
 from digitcli import classifiers, prediction, runs
@@ -52,12 +57,6 @@ def picture(path: Path | str, tall: bool = True) -> str:
     ImageDraw.Draw(image).rectangle((12, 4, 15, 23) if tall else (6, 4, 21, 23), fill=255)
     image.save(path, "PNG")
     return str(path)
-
-
-def die_of_b(read: object, model: Path, batch: list[Source]) -> list[Prediction]:
-    if batch[0].name == "b.png":
-        os._exit(1)
-    return [Prediction(source.name, "1") for source in batch]
 
 
 def results(*paths: str, **options: Any) -> list[Prediction]:
@@ -213,7 +212,8 @@ def test_few_pictures_and_those_for_tensorflow_start_no_other_process(
 
 
 def test_a_killed_process_is_the_error_of_its_pictures_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prediction, "_read_elsewhere", die_of_b)
+    monkeypatch.setattr(prediction, "_read_elsewhere", dying.die_of_b)
+    monkeypatch.setattr(prediction, "_cores", lambda: 1)
     monkeypatch.setattr(prediction, "FIRST_BATCH", 1)
     monkeypatch.setattr(prediction, "BATCH_SIZE", 1)
     read = results("a.png", "b.png", "c.png", start_up=0)
@@ -317,3 +317,26 @@ def test_what_was_read_is_framed_on_a_copy_of_the_picture(mode: Mode) -> None:
     columns = np.flatnonzero(drawn.any(axis=0))
     rows = np.flatnonzero(drawn[:, 250:].any(axis=1))  # beside the label
     assert (columns[0], columns[-1], rows[0], rows[-1]) == pytest.approx((100, 300, 100, 400), abs=20)
+
+
+def encoded(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+@given(
+    arrays(
+        np.uint8, st.tuples(st.integers(1, 60), st.integers(1, 60)), elements=st.sampled_from([0, 90, 255])
+    ),
+    st.sampled_from(["auto", "single", "many"]),
+    st.integers(0, 200) | st.none(),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_picture_gives_a_text_or_a_reason_or_an_error(
+    pixels: np.ndarray, mode: Mode, cut: int | None
+) -> None:
+    (result,) = predict([Source("x", encoded(pixels)[:cut])], FakeClassifier(), mode=mode)
+    assert [result.text, result.reason, result.error].count(None) == 2
+    assert (result.text is None) or set(result.text) <= set("0123456789\n")
+    assert result.confidence is None or 0 <= result.confidence <= 1
