@@ -45,11 +45,11 @@ def test_a_data_set_counts_its_pictures_as_it_goes() -> None:
 def test_held_out_kinds_are_never_learnt_from(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = []
 
-    def spy(kind: str, text: str, rng: np.random.Generator) -> object:
+    def spy(kind: str, text: str, rng: np.random.Generator, **_: float) -> object:
         drawn.append(kind)
         return picture("28x28 dark on light", text, rng)
 
-    def spy_others(kind: str, rng: np.random.Generator, kinds: list[str]) -> object:
+    def spy_others(kind: str, rng: np.random.Generator, kinds: list[str], **_: float) -> object:
         drawn.extend(kinds)
         return spy(kinds[0], "1", rng)
 

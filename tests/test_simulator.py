@@ -11,7 +11,7 @@ from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, Picture, not_digits,
 from digitcli.simulator.kinds import HELD_OUT_PARTS
 from digitcli.simulator.papers import PAPERS
 from digitcli.simulator.pens import PENS
-from digitcli.simulator.writing import AMBIGUOUS
+from digitcli.simulator.writing import AMBIGUOUS, scribble
 
 SMALL = [name for name in KINDS if "huge" not in name]
 """Kinds that are drawn in a moment."""
@@ -39,6 +39,13 @@ def test_every_kind_draws_its_digit_inside_the_picture(kind: str) -> None:
     assert 0 <= x < x + w <= width
     assert 0 <= y < y + h <= height
     assert np.ptp(pixels(drawn)[y : y + h, x : x + w].astype(int), axis=(0, 1)).max() > 20
+
+
+def test_a_digit_is_no_taller_than_asked_for() -> None:
+    heights = [
+        picture("soft brush", "1", np.random.default_rng(seed), tallest=80).boxes[0][3] for seed in range(9)
+    ]
+    assert 60 <= min(heights) <= max(heights) <= 100
 
 
 def test_a_huge_picture_is_huge() -> None:
@@ -119,6 +126,11 @@ def test_pictures_without_digits_have_no_text(kind: str) -> None:
         assert drawn.text == ""
         assert drawn.boxes == []
         assert min(drawn.image.size) >= 4
+
+
+def test_any_scribble_can_be_drawn() -> None:
+    for seed in range(3000):
+        assert all(np.isfinite(stroke).all() for stroke in scribble(np.random.default_rng(seed)))
 
 
 def test_ways_of_writing_that_are_left_out_exist() -> None:

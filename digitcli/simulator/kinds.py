@@ -171,22 +171,29 @@ HELD_OUT = frozenset(
 NOT_DIGITS = ("blank", "letter", "scribble", "noise", "texture")
 
 
-def picture(kind: str, text: str, rng: np.random.Generator) -> Picture:
+def picture(kind: str, text: str, rng: np.random.Generator, *, tallest: float = np.inf) -> Picture:
     """One picture of a kind.
 
     kind: a key of KINDS; text: the digits to write, a newline between lines.
+    tallest: how high a digit may be, in pixels, unless all of that kind are higher.
     Raises KeyError for an unknown kind.
     """
     recipe = KINDS[kind]
     lines = [[recipe.shape(int(digit), rng) for digit in line] for line in text.split("\n")]
-    return _draw(recipe, lines, text, rng)
+    return _draw(recipe, lines, text, rng, tallest)
 
 
-def not_digits(kind: str, rng: np.random.Generator, kinds: Sequence[str] = tuple(KINDS)) -> Picture:
+def not_digits(
+    kind: str,
+    rng: np.random.Generator,
+    kinds: Sequence[str] = tuple(KINDS),
+    *,
+    tallest: float = np.inf,
+) -> Picture:
     """A picture without any digit.
 
     kind: one of NOT_DIGITS. Blank pages, letters and scribbles come as any of `kinds`, keys of KINDS; the
-    rest is a picture of noise or of a patterned ground.
+    rest is a picture of noise or of a patterned ground. tallest: as for `picture`.
     """
     if kind == "noise":
         return Picture(_noise_picture(rng), "", [])
@@ -197,17 +204,20 @@ def not_digits(kind: str, rng: np.random.Generator, kinds: Sequence[str] = tuple
         ]
     recipe = recipes[rng.integers(len(recipes))]
     shape = {"letter": writing.letter, "scribble": writing.scribble}.get(kind)
-    return _draw(recipe, [[shape(rng)]] if shape else [], "", rng)
+    return _draw(recipe, [[shape(rng)]] if shape else [], "", rng, tallest)
 
 
-def _draw(kind: Kind, lines: list[list[Strokes]], text: str, rng: np.random.Generator) -> Picture:
+def _draw(
+    kind: Kind, lines: list[list[Strokes]], text: str, rng: np.random.Generator, tallest: float
+) -> Picture:
     pen, paper = PENS[kind.pen], PAPERS[kind.paper]
     if kind.colours:
         ground, colour = kind.colours(rng)
     else:
         ground = paper.colours[rng.integers(len(paper.colours))]
         colour = pen.colours[rng.integers(len(pen.colours))]
-    height = log_uniform(*kind.height, rng)
+    low, high = kind.height
+    height = log_uniform(low, max(low, min(high, tallest)), rng)
     everything = [glyph for line in lines for glyph in line]
     width = choose_width(pen, height, rng)
     width = max(min([width, *(height * writing.widest_pen(glyph) for glyph in everything)]), 1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,7 +83,8 @@ def scribble(rng: np.random.Generator) -> Strokes:
         points = np.stack([np.arange(count) % 2 * 90, np.arange(count) * 8], axis=1) + rng.normal(
             0, 5, (count, 2)
         )
-    path = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
+    # No point twice in a row: a curve through both would have no direction there.
+    path = " ".join(word for word, _ in groupby(f"{x:.0f},{y:.0f}" for x, y in points))
     return _written(Style("scribble", 1, (path,)), rng)
 
 
