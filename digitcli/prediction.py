@@ -279,16 +279,10 @@ def _marks(source: Source, image: Image.Image, prediction: Prediction) -> list[M
         return []
     small = _open(source, LEAST_SIDE)
     scale = image.width / small.width
-    boxes = (each.box for each in readings(small) if np.array_equal(each.pixels, prediction.image))
+    same = (each.box for each in readings(small) if np.array_equal(each.pixels, prediction.image))
+    left, top, width, height = (round(each * scale) for each in next(same, (0, 0, *small.size)))
     sure = prediction.text is not None and not prediction.uncertain
-    return [
-        Mark(
-            prediction.text or "?",
-            (round(x * scale), round(y * scale), round(w * scale), round(h * scale)),
-            sure,
-        )
-        for x, y, w, h in list(boxes)[:1]
-    ]
+    return [Mark(prediction.text or "?", (left, top, width, height), sure)]
 
 
 def _batches(sources: Iterable[Source]) -> Iterator[list[Source]]:
