@@ -166,19 +166,19 @@ class _Reader:
 
     def _singles(self, group: _Opened, probabilities: Probabilities) -> Iterator[Prediction]:
         """One digit in each of some pictures, or several where there seem to be."""
-        images = [image for _, image in group if isinstance(image, Image.Image)]
-        ones = iter(read_one(images, probabilities))
-        for source, image in group:
-            if isinstance(image, ImageError):
-                yield Prediction(source.name, error=str(image))
+        ones = iter(read_one([each for _, each in group if isinstance(each, Image.Image)], probabilities))
+        outcomes = [(source, each if isinstance(each, ImageError) else next(ones)) for source, each in group]
+        group.clear()  # frees the pictures, for those with several digits to be opened at their full size
+        for source, outcome in outcomes:
+            if isinstance(outcome, ImageError):
+                yield Prediction(source.name, error=str(outcome))
                 continue
-            one = next(ones)
-            if one.several and self.mode == "auto":
+            if outcome.several and self.mode == "auto":
                 several = self._several(source, probabilities)
                 if sum(map(len, several.lines)) > 1:
                     yield several
                     continue
-            yield self._single(source.name, one)
+            yield self._single(source.name, outcome)
 
     def _single(self, name: str, one: One) -> Prediction:
         if one.pixels is None or one.probabilities is None:
@@ -242,6 +242,7 @@ def _opened(batch: Iterable[Source]) -> Iterator[_Opened]:
             continue
         group.append((source, image))
         pixels += image.width * image.height
+        del image  # or it would be kept until the next one is opened
         if pixels >= MOST_PIXELS:
             yield group
             group, pixels = [], 0
