@@ -81,7 +81,7 @@ class Prediction:
     text: the digit, or the digits in reading order, a newline between lines; None if there is none to tell.
     confidence: that `text` is right, 0-1: the probability of the likeliest digit, or the product of those of
         several. Also told where it is too low for a text. None if nothing was classified.
-    top: the ten digits with their probabilities, likeliest first, if the picture was read as one.
+    probabilities: of the digits 0 to 9, if the picture was read as one.
     lines: the digits, from top to bottom and from left to right, if it was read as several.
     reason: why `text` is None although the picture could be read.
     error: why the picture could not be read.
@@ -91,7 +91,7 @@ class Prediction:
     path: str
     text: str | None = None
     confidence: float | None = None
-    top: tuple[tuple[int, float], ...] = ()
+    probabilities: tuple[float, ...] = ()
     lines: tuple[tuple[Digit, ...], ...] = ()
     reason: str | None = None
     error: str | None = None
@@ -101,6 +101,10 @@ class Prediction:
     def digit(self) -> int | None:
         """0-9 if `text` is one digit, else None."""
         return int(self.text) if self.text is not None and len(self.text) == 1 else None
+
+    def likeliest(self, count: int) -> list[tuple[int, float]]:
+        """So many digits with their probabilities, likeliest first."""
+        return sorted(enumerate(self.probabilities), key=lambda pair: -pair[1])[:count]
 
     @property
     def uncertain(self) -> bool:
@@ -183,16 +187,16 @@ class _Reader:
     def _single(self, name: str, one: One) -> Prediction:
         if one.pixels is None or one.probabilities is None:
             return Prediction(name, reason="no ink")
-        by_digit: list[float] = one.probabilities.tolist()
-        top = tuple(sorted(enumerate(by_digit), key=lambda pair: -pair[1]))
-        digit, confidence = top[0]
+        probabilities: tuple[float, ...] = tuple(one.probabilities.tolist())
+        confidence = max(probabilities)
+        digit = probabilities.index(confidence)
         reason = None
-        if sum(by_digit) < NO_DIGIT:
+        if sum(probabilities) < NO_DIGIT:
             reason = "no digit"
         elif confidence < self.min_confidence:
             reason = f"not sure enough ({digit} at {confidence:.2f})"
         text = None if reason else str(digit)
-        return Prediction(name, text, confidence, top, reason=reason, image=one.pixels)
+        return Prediction(name, text, confidence, probabilities, reason=reason, image=one.pixels)
 
     def _several(self, source: Source, probabilities: Probabilities) -> Prediction:
         from digitcli.images.segment import read_many  # one digit should not pay for its import

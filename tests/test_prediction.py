@@ -14,11 +14,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
-from digitcli import classifiers, prediction, runs
+from digitcli import classifiers, prediction, reading, runs
 from digitcli.errors import ImageError
 from digitcli.prediction import BATCH_SIZE, Mode, Prediction, predict
 from digitcli.reading import One, Probabilities, read_one
 from digitcli.sources.source import Source
+
+
+@pytest.fixture(autouse=True)
+def one_look_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although FakeClassifier is never sure."""
+    monkeypatch.setattr(reading, "SURE", 0.0)
 
 
 class FakeClassifier:
@@ -101,8 +107,8 @@ def test_a_blank_picture_has_a_reason_and_no_error() -> None:
 
 def test_the_likeliest_digits_come_first() -> None:
     (result,) = results(picture("a.png"))
-    assert [digit for digit, _ in result.top] == [1, 4, 0, 2, 3, 5, 6, 7, 8, 9]
-    assert result.top[0] == (1, result.confidence) == (1, pytest.approx(0.6))
+    assert [digit for digit, _ in result.likeliest(10)] == [1, 4, 0, 2, 3, 5, 6, 7, 8, 9]
+    assert result.likeliest(1) == [(1, result.confidence)] == [(1, pytest.approx(0.6))]
 
 
 def test_below_the_least_confidence_there_is_no_digit() -> None:
@@ -229,7 +235,7 @@ def test_what_turns_out_to_be_several_digits_is_read_so(monkeypatch: pytest.Monk
     monkeypatch.setattr(prediction, "read_one", as_several)
     one, several = results(page("1", name="one.png"), page("171", "77"))
     assert (one.digit, one.text, one.lines) == (1, "1", ())
-    assert (several.digit, several.text, several.top) == (None, "171\n77", ())
+    assert (several.digit, several.text, several.probabilities) == (None, "171\n77", ())
     assert [len(line) for line in several.lines] == [3, 2]
 
 
@@ -244,7 +250,7 @@ def test_what_is_likely_no_digit_has_a_reason() -> None:
     assert result.text is None
     assert result.reason == "no digit"
     assert result.confidence == pytest.approx(0.6 * 0.4)
-    assert len(result.top) == 10
+    assert len(result.likeliest(10)) == 10
 
 
 def test_an_answer_of_low_confidence_is_uncertain(monkeypatch: pytest.MonkeyPatch) -> None:

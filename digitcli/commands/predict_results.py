@@ -67,7 +67,7 @@ class Layout:
         confidence = "" if result.confidence is None else f"{result.confidence:.4f}"
         if self.top_k == 1:
             return [result.path, _on_one_line(result), confidence, _note(result)]
-        top = " ".join(f"{digit}:{probability:.4f}" for digit, probability in result.top[: self.top_k])
+        top = " ".join(f"{digit}:{probability:.4f}" for digit, probability in result.likeliest(self.top_k))
         return [result.path, _on_one_line(result), confidence, top, _note(result)]
 
     def as_dict(self, result: Prediction) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Layout:
             "text": result.text,
             "confidence": result.confidence,
             "uncertain": result.uncertain,
-            "top": [{"digit": digit, "probability": share} for digit, share in result.top[: self.top_k]],
+            "top": [{"digit": digit, "probability": share} for digit, share in result.likeliest(self.top_k)],
             "digits": [
                 {"digit": digit.digit, "confidence": digit.confidence, "box": list(digit.box)}
                 for line in result.lines
@@ -157,7 +157,7 @@ def draw(results: Iterable[Prediction], out: Output) -> None:
             parts = [(result.path, "bold"), (_on_one_line(result), "bold cyan"), (_note(result), "yellow")]
             out.chart(Text("  ").join(Text(*part) for part in parts if part[0]))
         if result.image is not None:
-            _draw_one(result.image, result.top, out)
+            _draw_one(result.image, result.probabilities, out)
         for line in result.lines:
             _draw_line(line, out)
         out.chart("")
@@ -171,7 +171,7 @@ def _note(result: Prediction) -> str:
     return result.error or result.reason or ("uncertain" if result.uncertain else "")
 
 
-def _draw_one(pixels: NDArray[np.uint8], top: Sequence[tuple[int, float]], out: Output) -> None:
+def _draw_one(pixels: NDArray[np.uint8], probabilities: Sequence[float], out: Output) -> None:
     """What was classified, beside the bars of the ten probabilities."""
     from rich.table import Table
 
@@ -180,7 +180,7 @@ def _draw_one(pixels: NDArray[np.uint8], top: Sequence[tuple[int, float]], out: 
     beside = Table.grid(padding=(0, 1))
     beside.add_column(vertical="middle", no_wrap=True)  # so that a narrow terminal shortens the bars
     beside.add_column(vertical="middle")
-    shares = {str(digit): share for digit, share in sorted(top)}
+    shares = {str(digit): share for digit, share in enumerate(probabilities)}
     beside.add_row(Picture(pixels), Bars(shares))
     out.chart(beside)
 
