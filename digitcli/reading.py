@@ -4,16 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.images.preprocess import to_mnist
+from digitcli.images.components import find_components
+from digitcli.images.ink import Ink, groups, on_page
+from digitcli.images.preprocess import Reading, readings
+from digitcli.images.search import search
 
 Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """A classifier: (n, 28, 28) uint8, 0 paper to 255 ink, to (n, 10) float32; what a row lacks to 1 is the
 probability that it is no digit."""
+
+SURE = 0.8
+"""Probability of a digit with which the first reading is taken; below it others are tried."""
+
+MOST_READINGS = 4
+"""Of the whole picture, that are tried beyond the first."""
+
+SURER = 0.25
+"""By how much another reading must be surer than the first, which is the likeliest."""
+
+_APART = 0.2
+"""Distance of what is no part of the same digit, as a share of the larger one's longer side."""
+
+_AS_TALL = 0.5
+"""Height of another digit, as a share of the tallest one's."""
+
+_WIDE = 1.1
+"""Width, in heights, from which on what is read with doubt may be several digits that touch."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +53,43 @@ class One:
 
 
 def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> list[One]:
-    """Each picture, mode L or RGB, read as one digit; all are classified in one batch."""
-    pixels = [to_mnist(image) for image in images]
-    inked = [each for each in pixels if each.any()]
-    rows = iter(probabilities(np.stack(inked)) if inked else ())
-    return [One(each, next(rows), False) if each.any() else One(None, None, False) for each in pixels]
+    """Each picture, mode L or RGB, read as one digit.
+
+    The likeliest readings of all are classified in one batch; where one is doubtful, so are others of the
+    same picture, and the surest is taken.
+    """
+    waiting = [readings(image) for image in images]
+    first = [next(each, None) for each in waiting]
+    rows = iter(_classified([each for each in first if each], probabilities))
+    ones = []
+    for image, reading, others in zip(images, first, waiting, strict=True):
+        if reading is None:
+            ones.append(One(None, None, False))
+            continue
+        row = next(rows)
+        several = reading.ink is not None and _apart(reading.ink)
+        if row.max() < SURE:
+            several = several or reading.box[2] >= _WIDE * reading.box[3]
+            more = [*islice(others, MOST_READINGS), *search(image)]
+            tried = [(reading, row, SURER)]
+            tried += [
+                (each, its, 0.0) for each, its in zip(more, _classified(more, probabilities), strict=True)
+            ]
+            reading, row, _ = max(tried, key=lambda each: float(each[1].max()) + each[2])
+        ones.append(One(reading.pixels, row, several))
+    return ones
+
+
+def _classified(found: list[Reading], probabilities: Probabilities) -> NDArray[np.float32]:
+    if not found:
+        return np.zeros((0, 10), np.float32)
+    return probabilities(np.stack([each.pixels for each in found]))
+
+
+def _apart(ink: Ink) -> bool:
+    """Whether there is something as tall as a digit at more than one place."""
+    parts = find_components(ink.mask)
+    chosen = on_page(parts, ink.mask.shape, several=True)
+    names = groups(parts, chosen, _APART)
+    heights = [np.ptp(parts.boxes[chosen & (names == name)][:, [1, 3]]) for name in np.unique(names[chosen])]
+    return int(np.count_nonzero(np.array(heights) >= _AS_TALL * max(heights, default=0))) > 1

@@ -53,7 +53,7 @@ def cut(mask: Mask, height: float, pen: float) -> list[Part]:
     if size[0] <= 2 * margin + 1:
         return [Part(mask)]
     shrinking = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    ink = cv2.resize(mask.astype(np.float32), size, interpolation=shrinking)
+    ink = np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=shrinking), np.float32)
     down, up = _costs(ink), _costs(ink[::-1])[::-1]
     middle = len(ink) // 2
     through = (down + up - ink)[middle]

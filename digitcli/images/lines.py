@@ -26,6 +26,9 @@ _ACROSS = 0.85
 _FLATTEST = 0.3
 """Of a frame's shorter side, against the longer; flatter ones are bars of a program's window."""
 
+_WHOLE = 0.5
+"""Of the picture that a flatter frame covers all the same, as around a line of digits."""
+
 _CROSSED = 0.7
 """Of the way through a frame that its own strokes may go on; the bar of an angular 8 goes all the way."""
 
@@ -71,7 +74,10 @@ def frame_inside(mask: Mask) -> tuple[int, int, int, int] | None:
     from_left, from_top, from_right, from_bottom = (int(inset or 0) for inset in insets)
     left, top, right, bottom = left + from_left, top + from_top, right - from_right, bottom - from_bottom
     width, height = right - left, bottom - top
-    if min(width, height) < max(12, _FLATTEST * max(width, height)) or width * height < 0.1 * mask.size:
+    share = width * height / mask.size
+    if min(width, height) < 12 or share < 0.1:
+        return None
+    if min(width, height) < _FLATTEST * max(width, height) and share < _WHOLE:
         return None
     box = parts.labels[top:bottom, left:right] == largest + 1
     # How thick the outline is, where it is thinnest: a filled box is all outline up to its content.

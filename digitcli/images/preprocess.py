@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -33,11 +33,13 @@ class Reading:
 
     name: which. pixels: (28, 28) uint8, 0 paper to 255 ink.
     box: where on the picture that ink is: left, top, width, height in its pixels.
+    ink: all that was found on the picture, other digits too; None if the picture was taken as it is.
     """
 
     name: str
     pixels: NDArray[np.uint8]
     box: Box
+    ink: Ink | None = field(default=None, compare=False, repr=False)
 
 
 def to_mnist(image: Image.Image) -> NDArray[np.uint8]:
@@ -65,7 +67,7 @@ def readings(image: Image.Image) -> Iterator[Reading]:
         pixels = _in_28x28(ink)
         if all(np.abs(pixels.astype(np.int16) - other).mean() > 4 for other in seen):
             seen.append(pixels)
-            yield Reading(look.name, pixels, _with_size(ink.on_picture(box_of(ink.mask))))
+            yield Reading(look.name, pixels, _with_size(ink.on_picture(box_of(ink.mask))), look.ink)
 
 
 def _likeliest_first(image: Image.Image) -> Iterator[tuple[_Look, NDArray[np.bool_]]]:

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from digitcli import reading
+from digitcli.data import synthetic
+from digitcli.reading import One, read_one
+
+DIGITS = synthetic.generate(100, seed=5)
+
+
+def always(*confidences: float) -> Callable[[np.ndarray], np.ndarray]:
+    """A classifier that takes everything for a 7, in its first batch as surely as the first number says."""
+    calls = iter(confidences)
+
+    def probabilities(images: np.ndarray) -> np.ndarray:
+        rows = np.zeros((len(images), 10), np.float32)
+        rows[:, 7] = next(calls)
+        return rows
+
+    return probabilities
+
+
+def page(text: str, gap: int = 40) -> Image.Image:
+    """Digits of DIGITS, up to 60 pixels tall, dark on white."""
+    image = np.full((110, 60 + len(text) * (60 + max(gap, 0))), 255, np.uint8)
+    left = 30
+    for digit in text:
+        ink = DIGITS.images[np.flatnonzero(DIGITS.labels == int(digit))[0]]
+        ink = ink[np.ix_(ink.any(axis=1), ink.any(axis=0))].repeat(3, 0).repeat(3, 1)
+        area = image[25 : 25 + ink.shape[0], left : left + ink.shape[1]]
+        area[...] = np.minimum(area, 255 - ink)
+        left += ink.shape[1] + gap
+    return Image.fromarray(image)
+
+
+def one(image: Image.Image, probabilities: Callable[[np.ndarray], np.ndarray] | None = None) -> One:
+    return read_one([image], probabilities or always(0.99))[0]
+
+
+def test_nothing_is_read_in_a_blank_picture() -> None:
+    assert one(Image.new("L", (50, 40), 255)) == One(None, None, False)
+
+
+def test_pictures_keep_their_order_around_one_without_ink() -> None:
+    def count_ink(images: np.ndarray) -> np.ndarray:
+        return np.repeat(images.sum(axis=(1, 2), dtype=np.float32)[:, None], 10, axis=1)
+
+    pictures = [page("1"), Image.new("L", (30, 30)), page("8")]
+    first, blank, last = read_one(pictures, count_ink)
+    assert blank.pixels is None
+    for read in (first, last):
+        assert read.pixels is not None
+        assert read.probabilities is not None
+        assert read.probabilities[0] == read.pixels.sum()
+
+
+@pytest.mark.parametrize("digit", "0123456789")
+def test_one_digit_is_not_several(digit: str) -> None:
+    assert not one(page(digit)).several
+
+
+@pytest.mark.parametrize("text", ["47", "31", "5082"])
+def test_digits_side_by_side_are_several(text: str) -> None:
+    assert one(page(text)).several
+
+
+def test_what_is_wide_is_several_only_if_it_is_read_with_doubt() -> None:
+    touching = page("08", gap=-4)
+    assert not one(touching).several
+    assert one(touching, always(0.3, 0.3)).several
+
+
+def test_a_broken_stroke_dust_and_a_line_below_do_not_make_several() -> None:
+    image = page("5")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 45, 120, 49), fill=255)
+    draw.rectangle((100, 30, 104, 34), fill=0)
+    draw.line((20, 100, 100, 100), fill=0, width=2)
+    assert not one(image).several
+
+
+def test_a_doubtful_reading_gives_way_to_one_that_is_much_surer() -> None:
+    uneven = page("6")
+    uneven.paste(120, (0, 0, 70, 20))
+    doubt = one(uneven, always(0.3, 0.4))
+    better = one(uneven, always(0.3, 0.9))
+    assert doubt.probabilities is not None
+    assert better.probabilities is not None
+    assert doubt.probabilities.max() == np.float32(0.3)
+    assert better.probabilities.max() == np.float32(0.9)
+    assert not np.array_equal(doubt.pixels, better.pixels)
+
+
+def test_a_sure_reading_is_not_looked_at_again() -> None:
+    assert one(page("6"), always(reading.SURE)).probabilities is not None  # a second batch would fail
