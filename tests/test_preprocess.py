@@ -179,6 +179,25 @@ def test_ruled_lines_and_grids_are_no_ink() -> None:
         assert difference(to_mnist(image), BLACK_ON_WHITE) < most
 
 
+def test_within_axes_the_bar_of_a_seven_is_no_line() -> None:
+    image = Image.new("L", (28, 28), 255)
+    draw = ImageDraw.Draw(image)
+    draw.line([(6, 5), (21, 5), (12, 22)], fill=0, width=2)
+    alone = to_mnist(image)
+    draw.line([(1, 0), (1, 27)], fill=0)
+    draw.line([(0, 25), (27, 25)], fill=0)
+    assert difference(to_mnist(image), alone) < 6
+
+
+def test_a_grid_that_stays_is_read_after_the_digit() -> None:
+    image = seven("white", (20, 20, 90))
+    for offset in range(9, 200, 12):  # too wavy to be taken out
+        wave = [(at, offset + 3 * np.sin(at / 9)) for at in range(200)]
+        ImageDraw.Draw(image).line(wave, fill=(150, 150, 200))
+        ImageDraw.Draw(image).line([(y, x) for x, y in wave], fill=(150, 150, 200))
+    assert difference(to_mnist(image), BLACK_ON_WHITE) < 25
+
+
 def test_a_bar_of_a_digit_is_no_line() -> None:
     image = seven("white", "black").crop((54, 24, 128, 126))
     assert difference(to_mnist(image), BLACK_ON_WHITE) < 3

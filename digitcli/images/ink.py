@@ -171,9 +171,15 @@ def largest_group(ink: Ink) -> Mask:
     return parts.mask(chosen & (names == areas.argmax()))
 
 
-def lies_along_edge(digit: Mask) -> bool:
-    """Whether it is more likely the edge of a shadow or of another page than a digit that is cut off."""
+def runs_over_edge(digit: Mask) -> bool:
+    """Whether it is more likely a shadow, a grid or another page than a digit that is cut off.
+
+    Such things lie along an edge of the picture, or reach from one edge to the other.
+    """
+    height, width = digit.shape
     left, top, right, bottom = box_of(digit)
+    if (left == 0 and right == width) or (top == 0 and bottom == height):
+        return True
     return bool(np.count_nonzero(border_of(digit)) >= _ALONG * max(right - left, bottom - top))
 
 

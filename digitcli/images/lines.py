@@ -32,6 +32,12 @@ _WHOLE = 0.5
 _CROSSED = 0.7
 """Of the way through a frame that its own strokes may go on; the bar of an angular 8 goes all the way."""
 
+_ALIKE = 0.85
+"""Of the longest line's length that parallel ones have; the bar of a digit on them is shorter."""
+
+_GAP = 50
+"""A line may be broken for this part of the picture's width."""
+
 _SAMPLE = 2000
 """Pixels of ink that tell at which slope lines may be."""
 
@@ -131,13 +137,13 @@ def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
     rows, from_middle = rows[::share], columns[::share].astype(np.float32) - np.float32(width / 2)
     step = max(0.02, 2 / width)
     reach = int((_STEEPEST + step) * width / 2) + 2
-    length = height + 2 * reach
+    span = height + 2 * reach
 
     def profiles(slopes: NDArray[np.float64]) -> NDArray[np.intp]:
-        """How much ink is in each row, (slopes, length), if the rows are at that slope."""
+        """How much ink is in each row, (slopes, span), if the rows are at that slope."""
         along = np.rint(rows - slopes.astype(np.float32)[:, None] * from_middle).astype(np.intp) + reach
-        along += np.arange(len(slopes))[:, None] * length
-        return np.bincount(along.ravel(), minlength=len(slopes) * length).reshape(-1, length)
+        along += np.arange(len(slopes))[:, None] * span
+        return np.bincount(along.ravel(), minlength=len(slopes) * span).reshape(-1, span)
 
     # Lines of a page are parallel: at their slope the ink gathers in the fewest rows.
     slope = 0.0
@@ -158,16 +164,19 @@ def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
     padded = np.pad(level, ((2, 2), (0, 0)))
     cover = (padded[1:-3] | padded[2:-2] | padded[3:-1]).mean(axis=1)
     on_line = (cover >= _LEAST_COVER) & (level.mean(axis=1) >= 0.25 * cover.max())
-    result = level.copy()
-    lines: list[_Line] = []
-    last = -height
+    found = []
     edges = np.flatnonzero(np.diff(on_line, prepend=False, append=False))
-    for top, bottom in zip(edges[::2], edges[1::2], strict=True):
+    for top, bottom in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         if bottom - top > max(3, _THICKEST * max(height, width)):
             continue
         band = np.logical_or.reduce(padded[1 + top : 3 + bottom])
-        length = _longest_run(band, max(3, width // 100))
-        if length < _LEAST_COVER * width:
+        found.append((top, bottom, _longest_run(band, max(3, width // _GAP))))
+    least = max([_LEAST_COVER * width, *(_ALIKE * length for _, _, length in found)])
+    result = level.copy()
+    lines: list[_Line] = []
+    last = -height
+    for top, bottom, length in found:
+        if length < least:
             continue
         near = max(1, (bottom - top) // 3)
         above = np.logical_or.reduce(padded[max(0, 2 + top - near) : 2 + top])

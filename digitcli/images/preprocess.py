@@ -12,7 +12,7 @@ from PIL import Image
 
 from digitcli.images import paper
 from digitcli.images.geometry import SIDE, centre_by_mass, fit_in_20x20, is_in_mnist_form
-from digitcli.images.ink import Box, Ink, box_of, find_ink, grown, largest_group, lies_along_edge
+from digitcli.images.ink import Box, Ink, box_of, find_ink, grown, largest_group, runs_over_edge
 from digitcli.images.lines import frame_inside, without_lines
 from digitcli.images.paper import Light
 from digitcli.images.strokes import even_strokes
@@ -75,7 +75,7 @@ def _likeliest_first(image: Image.Image) -> Iterator[tuple[_Look, NDArray[np.boo
     doubtful = []
     for look in _looks(image, WORKING_SIDE):
         digit = largest_group(look.ink)
-        if lies_along_edge(digit):
+        if runs_over_edge(digit):
             doubtful.append((look, digit))
         else:
             yield look, digit
