@@ -133,15 +133,18 @@ def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
     if min(height, width) < 8 or np.count_nonzero(mask.any(axis=0)) < _LEAST_COVER * width:
         return mask, []
     rows, columns = np.divmod(np.flatnonzero(mask), width)
+    from_middle = columns.astype(np.float32) - np.float32(width / 2)
     share = -(-len(rows) // _SAMPLE)
-    rows, from_middle = rows[::share], columns[::share].astype(np.float32) - np.float32(width / 2)
+    some_rows, some_from_middle = rows[::share], from_middle[::share]
     step = max(0.02, 2 / width)
     reach = int((_STEEPEST + step) * width / 2) + 2
     span = height + 2 * reach
 
     def profiles(slopes: NDArray[np.float64]) -> NDArray[np.intp]:
         """How much ink is in each row, (slopes, span), if the rows are at that slope."""
-        along = np.rint(rows - slopes.astype(np.float32)[:, None] * from_middle).astype(np.intp) + reach
+        along = (
+            np.rint(some_rows - slopes.astype(np.float32)[:, None] * some_from_middle).astype(np.intp) + reach
+        )
         along += np.arange(len(slopes))[:, None] * span
         return np.bincount(along.ravel(), minlength=len(slopes) * span).reshape(-1, span)
 
@@ -155,21 +158,20 @@ def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
     if share * (counts[best, :-2] + counts[best, 1:-1] + counts[best, 2:]).max() < _LEAST_COVER * width:
         return mask, []
 
-    # Upright the lines: row y of `level` follows the slope.
-    source = np.arange(-reach, height + reach)[:, None] + np.rint(
-        slope * (np.arange(width) - width / 2)
-    ).astype(np.intp)
-    inside = (source >= 0) & (source < height)
-    level = mask[np.clip(source, 0, height - 1), np.arange(width)] & inside
-    padded = np.pad(level, ((2, 2), (0, 0)))
-    cover = (padded[1:-3] | padded[2:-2] | padded[3:-1]).mean(axis=1)
+    # Upright the lines: a row of `level` follows the slope.
+    along = rows - np.rint(np.float32(slope) * from_middle).astype(np.intp) + reach
+    level = np.zeros((span, width), bool)
+    level[along, columns] = True
+    # Its first and last two rows are outside the picture.
+    cover = np.zeros(span, np.float32)
+    cover[1:-1] = (level[:-2] | level[1:-1] | level[2:]).mean(axis=1)
     on_line = (cover >= _LEAST_COVER) & (level.mean(axis=1) >= 0.25 * cover.max())
     found = []
-    edges = np.flatnonzero(np.diff(on_line, prepend=False, append=False))
+    edges = np.flatnonzero(on_line[1:] != on_line[:-1]) + 1
     for top, bottom in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         if bottom - top > max(3, _THICKEST * max(height, width)):
             continue
-        band = np.logical_or.reduce(padded[1 + top : 3 + bottom])
+        band = level[top - 1 : bottom + 1].any(axis=0)
         found.append((top, bottom, _longest_run(band, max(3, width // _GAP))))
     least = max([_LEAST_COVER * width, *(_ALIKE * length for _, _, length in found)])
     result = level.copy()
@@ -179,8 +181,8 @@ def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
         if length < least:
             continue
         near = max(1, (bottom - top) // 3)
-        above = np.logical_or.reduce(padded[max(0, 2 + top - near) : 2 + top])
-        below = np.logical_or.reduce(padded[2 + bottom : 2 + bottom + near])
+        above = level[max(0, top - near) : top].any(axis=0)
+        below = level[bottom : bottom + near].any(axis=0)
         spread = bottom - top + 1
         crossing = _widened(above, spread) & _widened(below, spread)
         # The two edges of one thick and wavy stroke are not two lines.
@@ -191,8 +193,7 @@ def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
     if not lines:
         return mask, []
     cleaned = np.zeros_like(mask)
-    ys, xs = np.nonzero(result)
-    cleaned[source[ys, xs], xs] = True
+    cleaned[rows, columns] = result[along, columns]
     return cleaned, lines
 
 

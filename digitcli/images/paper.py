@@ -109,8 +109,10 @@ def differs_from_border(pixels: Pixels) -> NDArray[np.bool_]:
     """Which pixels (height, width) have another colour than the border has, whatever it is."""
     border = border_of(pixels)
     paper = quantile(border, 0.5)
-    noise = float(quantile(_difference(border[:, None], paper).ravel(), 0.5))
-    return np.asarray(_difference(pixels, paper) > max(24.0, 5 * noise))
+    noise = float(quantile(_greatest(np.abs(border[:, None] - paper)).ravel(), 0.5))
+    most = max(24.0, 5 * noise)
+    low, high = np.ceil(np.atleast_1d(paper - most)), np.floor(np.atleast_1d(paper + most))
+    return np.asarray(cv2.inRange(pixels, low.clip(0, 255), high.clip(0, 255))) == 0
 
 
 def is_uneven(contrast: Floats) -> bool:
@@ -150,7 +152,7 @@ def _axis_of_ink(difference: Floats, *, dark: bool | None = None) -> Floats:
             strong = difference[np.abs(difference) >= 0.6 * np.abs(difference).max()]
             dark = float(strong.sum()) <= 0
         return np.array([-1 if dark else 1], np.float32)
-    greatest = np.abs(difference).max(axis=2)
+    greatest = _greatest(np.abs(difference))
     if dark is None:
         extent = greatest
     else:
@@ -173,14 +175,12 @@ def _sampled(pixels: Pixels) -> Floats:
     return pixels[::step, ::step].astype(np.float32)
 
 
-def _difference(pixels: Pixels, colour: Floats) -> Floats:
-    """Of pixels to one colour, (height, width): that of the channel where it is greatest."""
-    channels = [pixels] if pixels.ndim == 2 else cv2.split(pixels)
+def _greatest(values: Floats) -> Floats:
+    """Of the channels of each pixel, (height, width)."""
+    if values.ndim == 2:
+        return values
     # One channel after the other, since NumPy is slow along so short an axis.
-    differences = (
-        np.abs(channel - level) for channel, level in zip(channels, np.atleast_1d(colour), strict=True)
-    )
-    return functools.reduce(np.maximum, differences)
+    return functools.reduce(np.maximum, [values[..., channel] for channel in range(values.shape[2])])
 
 
 def _grey(pixels: Pixels) -> Pixels:
