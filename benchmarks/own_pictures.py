@@ -1,7 +1,7 @@
 """How well pictures that people make themselves are read, by kind of picture.
 
     python benchmarks/own_pictures.py --model RUN [--count 100] [--seed 0] [--kinds NAME...]
-                                      [--save-mistakes DIR]
+                                      [--numbers 30] [--save-mistakes DIR]
 
 Draws `count` pictures of one digit of every kind with digitcli.simulator, writes them as PNG files, and
 reads them in three ways with the same model:
@@ -11,7 +11,13 @@ reads them in three ways with the same model:
     predict    the command `digitcli predict`
 
 Then as many pictures without a digit go through predict, and the area under the ROC curve tells how well the
-confidence separates the two. Prints one table, and writes benchmarks/results/own_pictures.json. Kinds
+confidence separates the two. Last come `numbers` pictures of every kind with 2 to 10 digits in a line, a
+third of them with two or three lines; they count as read if no digit is wrong, missing or too many:
+
+    contours         Otsu's threshold, each outer contour resized to 28x28, as most tutorials do
+    predict --many   the command
+
+Prints two tables and writes benchmarks/results/own_pictures.json. Kinds
 marked * use a pen, paper, lamp or camera that nothing was tuned or trained on.
 """
 
@@ -34,6 +40,7 @@ from statistics import mean
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from several_digits import draw_numbers, read_numbers
 
 from digitcli import classifiers, runs
 from digitcli.data.digits import CLASSES, SIDE
@@ -41,7 +48,6 @@ from digitcli.images.decode import open_picture
 from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, not_digits, picture
 
 RESULTS = Path(__file__).parent / "results" / "own_pictures.json"
-RECIPES = ("resized", "inverted", "predict")
 
 
 @dataclass(frozen=True)
@@ -127,11 +133,27 @@ def save_mistakes(samples: Sequence[Sample], results: Sequence[Read], folder: Pa
             shutil.copy(sample.path, folder / f"{sample.path.stem}-read-{was}.png")
 
 
-def print_table(accuracies: dict[str, dict[str, float]]) -> None:
-    """Accuracy in percent: a row per kind, then the two groups."""
-    print(f"{'% of single digits read right':34}" + "".join(f"{name:>10}" for name in RECIPES))
+def shares(
+    of: Sequence[tuple[str, dict[str, bool]]], groups: dict[str, Sequence[str]]
+) -> dict[str, dict[str, float]]:
+    """How many percent each recipe reads right of each group of kinds.
+
+    of: for each picture its kind and, by recipe, whether it was read right.
+    """
+    table = {}
+    for group, kinds in groups.items():
+        rows = [right for kind, right in of if kind in kinds]
+        if rows:
+            table[group] = {name: round(100 * mean(row[name] for row in rows), 2) for name in rows[0]}
+    return table
+
+
+def print_table(title: str, accuracies: dict[str, dict[str, float]]) -> None:
+    """Accuracy in percent: a row per group, a column per recipe."""
+    recipes = list(next(iter(accuracies.values())))
+    print(f"\n{title:34}" + "".join(f"{name:>16}" for name in recipes))
     for kind, row in accuracies.items():
-        print(f"{kind + ' *' * (kind in HELD_OUT):34}" + "".join(f"{row[name]:>10.1f}" for name in RECIPES))
+        print(f"{kind + ' *' * (kind in HELD_OUT):34}" + "".join(f"{row[name]:>16.1f}" for name in recipes))
 
 
 def main() -> None:
@@ -139,6 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", type=Path, help="a run or a model file; default: as predict has it")
     parser.add_argument("--count", type=int, default=100, help="pictures of each kind")
+    parser.add_argument("--numbers", type=int, default=30, help="pictures of several digits of each kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS), metavar="NAME")
     parser.add_argument("--save-mistakes", type=Path, metavar="DIR")
@@ -159,11 +182,20 @@ def main() -> None:
         refusals = [by_predict[sample.path.name] for sample in others]
         if options.save_mistakes:
             save_mistakes(digits + others, reads["predict"] + refusals, options.save_mistakes)
+        pages = folder / "numbers"
+        pages.mkdir()
+        numbers = list(draw_numbers(options.kinds, options.numbers, options.seed, pages))
+        numbers_right = read_numbers(numbers, pages, model.path)
 
-    right = {
-        recipe: [100.0 * (read.digit == sample.digit) for sample, read in zip(digits, rows, strict=True)]
-        for recipe, rows in reads.items()
-    }
+    right = [
+        (sample.kind, {recipe: rows[index].digit == sample.digit for recipe, rows in reads.items()})
+        for index, sample in enumerate(digits)
+    ]
+    whole = [(number.kind, row) for number, row in zip(numbers, numbers_right, strict=True)]
+    by_lines = [
+        ("several lines" if "\n" in number.text else "one line", row)
+        for number, row in zip(numbers, numbers_right, strict=True)
+    ]
     confidence = np.array([read.confidence for read in reads["predict"]])
     separation = {
         kind: auroc(
@@ -173,18 +205,18 @@ def main() -> None:
         for kind, of in {**{kind: (kind,) for kind in NOT_DIGITS}, "all": NOT_DIGITS}.items()
     }
 
-    def accuracy(kinds: Sequence[str]) -> dict[str, float]:
-        chosen = [index for index, sample in enumerate(digits) if sample.kind in kinds]
-        return {recipe: round(mean(right[recipe][index] for index in chosen), 2) for recipe in RECIPES}
-
     groups = {
         "all": options.kinds,
         "known": [kind for kind in options.kinds if kind not in HELD_OUT],
         "held out": [kind for kind in options.kinds if kind in HELD_OUT],
     }
-    by_kind = {kind: accuracy([kind]) for kind in options.kinds}
-    by_group = {group: accuracy(kinds) for group, kinds in groups.items() if kinds}
-    print_table(by_kind | by_group)
+    each = {kind: [kind] for kind in options.kinds}
+    lines = {name: [name] for name in ("one line", "several lines")}
+    by_kind, by_group = shares(right, each), shares(right, groups)
+    numbers_by_kind = shares(whole, each)
+    numbers_by_group = shares(whole, groups) | shares(by_lines, lines)
+    print_table("% of single digits read right", by_kind | by_group)
+    print_table("% of numbers read without error", numbers_by_kind | numbers_by_group)
     print(
         "\nAUROC of predict's confidence, digits against: "
         + ", ".join(f"{k} {v:.3f}" for k, v in separation.items())
@@ -195,6 +227,7 @@ def main() -> None:
         "conditions": {
             "date": datetime.now(UTC).date().isoformat(),
             "pictures_per_kind": options.count,
+            "numbers_per_kind": options.numbers,
             "seed": options.seed,
             "model": (model.run or model.path).name,
             "python": platform.python_version(),
@@ -202,6 +235,8 @@ def main() -> None:
         },
         "accuracy_by_kind": by_kind,
         "accuracy": by_group,
+        "numbers_by_kind": numbers_by_kind,
+        "numbers": numbers_by_group,
         "held_out": sorted(HELD_OUT.intersection(options.kinds)),
         "auroc_of_confidence": {kind: round(value, 4) for kind, value in separation.items()},
     }
