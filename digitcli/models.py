@@ -15,6 +15,7 @@ from digitcli.tensorflow_setup import import_tensorflow
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine")
 OUTPUT_LAYER = "probabilities"
+LOGITS_LAYER = "logits"
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def build(spec: ModelSpec) -> Any:
         x = layers.Dropout(spec.dropout)(x)
     if not spec.hidden:
         x = layers.Dropout(spec.dropout)(x)
-    x = layers.Dense(spec.outputs, name="logits")(x)
+    x = layers.Dense(spec.outputs, name=LOGITS_LAYER)(x)
     return keras.Model(inputs, layers.Softmax(name=OUTPUT_LAYER)(x))
 
 

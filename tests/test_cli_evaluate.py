@@ -111,6 +111,7 @@ def test_json_is_one_document_with_every_figure(
         "model": {"path": str(dot_reader), "runtime": "LiteRT"},
         "data": {"name": f"{archive} (test)", "sha256": Digits(*TEST, "").sha256, "images": 5},
         "accuracy": 0.8,
+        "calibration_error": pytest.approx(0.143, abs=0.001),  # 94 % sure, 80 % right
         "wrong": 1,
     }
 

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitcli.evaluation.metrics import DigitScores, confusion_matrix, cross_entropies, digit_scores
+from digitcli.evaluation.metrics import (
+    DigitScores,
+    calibration_error,
+    confusion_matrix,
+    cross_entropies,
+    digit_scores,
+)
 
 pairs = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=60)
 
@@ -84,3 +90,18 @@ def test_cross_entropy_is_minus_the_log_of_what_the_true_digit_was_given() -> No
 def test_cross_entropy_of_an_impossible_digit_stays_finite() -> None:
     sure = np.eye(10, dtype=np.float32)[[3, 3]]
     assert cross_entropies(np.array([3, 4]), sure) == pytest.approx([0.0, -math.log(1e-7)])
+
+
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
+    rows = np.full((10, 10), 0.1 / 9)
+    rows[:, 3] = 0.9
+    assert calibration_error(rows, np.array([3] * 9 + [5])) == pytest.approx(0)
+    assert calibration_error(rows, np.array([3] * 5 + [5] * 5)) == pytest.approx(0.4)
+    assert calibration_error(rows, np.full(10, 3)) == pytest.approx(0.1)
+
+
+def test_calibration_error_does_not_balance_one_confidence_with_another() -> None:
+    rows = np.zeros((4, 10))
+    rows[:2, 0], rows[:2, 1] = 0.95, 0.05
+    rows[2:, 0], rows[2:, 1] = 0.55, 0.45
+    assert calibration_error(rows, np.array([0, 1, 0, 0])) == pytest.approx((0.45 * 2 + 0.45 * 2) / 4)

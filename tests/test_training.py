@@ -14,6 +14,7 @@ from digitcli.data import synthetic
 from digitcli.data.digits import DataSet
 from digitcli.errors import DataError, UsageError
 from digitcli.training import augmentation
+from digitcli.training.calibration import calibrate
 from digitcli.training.config import configure
 from digitcli.training.loop import fit, split
 from digitcli.training.run import train
@@ -193,6 +194,31 @@ def test_saved_model_is_the_trained_one(digits, tmp_path):
     run = train(small("cnn"), DataSet(digits, test, "synthetic digits"), tmp_path / "run")
     model = keras.models.load_model(run.directory / "model.keras")
     assert run.test.accuracy == pytest.approx(share_right(model, test))
+
+
+@pytest.mark.parametrize("exaggeration", [0.4, 3.0])
+def test_calibration_undoes_exaggeration_and_changes_no_reading(digits, exaggeration):
+    model = fit(small("cnn", epochs=8), digits).model
+    calibrate(model, digits)
+    before, loss = read(model, digits), cross_entropy(model, digits)
+    layer = model.get_layer("logits")
+    layer.set_weights([weight * exaggeration for weight in layer.get_weights()])
+    assert cross_entropy(model, digits) > loss
+    assert calibrate(model, digits) == pytest.approx(exaggeration, rel=0.02)
+    after = read(model, digits)
+    assert (after.argmax(1) == before.argmax(1)).all()
+    np.testing.assert_allclose(after, before, atol=0.02)
+
+
+def test_a_run_is_calibrated_on_its_validation_split(digits, tmp_path):
+    config = small("cnn", epochs=4)
+    run = train(config, DataSet(digits, None, "digits"), tmp_path / "run")
+    plain = fit(config, digits).model
+    _, validation = split(digits, config.recipe.val_split, config.seed)
+    temperature = json.loads((run.directory / "run.json").read_text())["metrics"]["temperature"]
+    assert calibrate(plain, validation) == pytest.approx(temperature, rel=0.01)
+    kept = keras.models.load_model(run.directory / "model.keras")
+    np.testing.assert_allclose(read(kept, digits), read(plain, digits), atol=1e-3)
 
 
 def test_a_network_learns_what_is_no_digit(digits, tmp_path):

@@ -63,6 +63,7 @@ def evaluate(
             "data": {"name": digits.name, "sha256": digits.sha256, "images": len(digits)},
             "accuracy": result.accuracy,
             "loss": result.loss,
+            "calibration_error": result.calibration_error,
             "wrong": result.wrong,
             "images_per_second": round(result.images_per_second, 1),
             "digits": [vars(scores) for scores in result.digits],
@@ -99,7 +100,8 @@ def _show(result: Evaluation, out: Output) -> None:
     if out.is_terminal:
         out.chart(
             f"[bold]Accuracy {result.accuracy:.2%}[/bold], {result.wrong:,} of {result.count:,} wrong; "
-            f"loss {result.loss:.4f}; {result.images_per_second:,.0f} images/s"
+            f"loss {result.loss:.4f}; calibration error {result.calibration_error:.2%}; "
+            f"{result.images_per_second:,.0f} images/s"
         )
     else:
         out.table(
@@ -107,6 +109,7 @@ def _show(result: Evaluation, out: Output) -> None:
             [
                 ["accuracy", result.accuracy],
                 ["loss", result.loss],
+                ["calibration_error", result.calibration_error],
                 ["images", result.count],
                 ["wrong", result.wrong],
                 ["images_per_second", round(result.images_per_second)],

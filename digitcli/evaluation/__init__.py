@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from digitcli.data.digits import Digits
 from digitcli.errors import ModelError, UsageError
-from digitcli.evaluation.metrics import DigitScores, confusion_matrix, cross_entropies, digit_scores
+from digitcli.evaluation.metrics import (
+    DigitScores,
+    calibration_error,
+    confusion_matrix,
+    cross_entropies,
+    digit_scores,
+)
 from digitcli.output import Progress
 
 if TYPE_CHECKING:
@@ -25,6 +31,7 @@ class Evaluation:
     count: pictures scored, which is all of them.
     accuracy: the share read right.
     loss: mean cross-entropy in nats.
+    calibration_error: how far confidence is from accuracy, 0-1 (expected calibration error).
     digits: the scores of 0 to 9, in order.
     confusion: (10, 10) int64, rows true, columns read.
     seconds: what the classifier took, without reading files.
@@ -33,6 +40,7 @@ class Evaluation:
     count: int
     accuracy: float
     loss: float
+    calibration_error: float
     digits: tuple[DigitScores, ...]
     confusion: NDArray[np.int64]
     seconds: float
@@ -77,6 +85,7 @@ def evaluate(
         count=len(digits),
         accuracy=float(np.trace(confusion) / len(digits)),
         loss=float(cross_entropies(digits.labels, probabilities).mean()),
+        calibration_error=calibration_error(probabilities, digits.labels),
         digits=digit_scores(confusion),
         confusion=confusion,
         seconds=seconds,

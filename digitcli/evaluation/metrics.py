@@ -15,6 +15,9 @@ from digitcli.data.digits import CLASSES
 SMALLEST_PROBABILITY = 1e-7
 """Where cross-entropy clips, since one picture given 0 would make the mean infinite; Keras clips here too."""
 
+BINS = 15
+"""Of confidence, as is usual for the expected calibration error."""
+
 
 @dataclass(frozen=True)
 class DigitScores:
@@ -49,6 +52,18 @@ def cross_entropies(labels: NDArray[np.integer], probabilities: NDArray[np.float
     given = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     losses: NDArray[np.float64] = -np.log(np.clip(given, SMALLEST_PROBABILITY, 1.0))
     return losses
+
+
+def calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """How far confidence is from accuracy, 0-1: expected calibration error over BINS bins of equal width.
+
+    probabilities: (n, 10). labels: (n,) digits 0-9.
+    Naeini, Cooper & Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015.
+    """
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    surplus = confidence - (probabilities.argmax(axis=1) == labels)
+    bins = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
+    return float(np.abs(np.bincount(bins, surplus, BINS)).sum() / len(labels))
 
 
 def digit_scores(confusion: NDArray[np.int64]) -> tuple[DigitScores, ...]:

@@ -20,8 +20,9 @@ from digitcli.evaluation import Evaluation, evaluate
 from digitcli.exporting.formats import tflite
 from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training import curves
+from digitcli.training.calibration import calibrate
 from digitcli.training.config import TrainConfig
-from digitcli.training.loop import EpochReport, Fitted, StepReport, fit
+from digitcli.training.loop import EpochReport, Fitted, StepReport, fit, split
 
 tf = import_tensorflow()
 
@@ -83,19 +84,26 @@ def train(
     with runs.writing(directory, force=force) as temporary:
         start = time.perf_counter()
         fitted = fit(config, data.train, data.others, on_step=on_step, on_epoch=report)
+        _, validation = split(data.train, config.recipe.val_split, config.seed)
+        temperature = calibrate(fitted.model, validation) if validation else 1.0
         seconds = time.perf_counter() - start
         fitted.model.save(temporary / runs.KERAS_MODEL)
         tflite.write(fitted.model, temporary / runs.LITERT_MODEL)
         test = evaluate(classifiers.load(temporary / runs.LITERT_MODEL), data.test) if data.test else None
         _write_history(fitted.history, temporary / "history.csv")
         curves.draw(fitted.history, directory.name, temporary / "curves.png")
-        runs.write_record(temporary, _record(config, data, fitted, test, seconds))
+        runs.write_record(temporary, _record(config, data, fitted, temperature, test, seconds))
     parameters = fitted.model.count_params()
     return TrainedRun(directory, config, parameters, fitted.history, fitted.best_epoch, test, seconds)
 
 
 def _record(
-    config: TrainConfig, data: DataSet, fitted: Fitted, test: Evaluation | None, seconds: float
+    config: TrainConfig,
+    data: DataSet,
+    fitted: Fitted,
+    temperature: float,
+    test: Evaluation | None,
+    seconds: float,
 ) -> dict[str, Any]:
     best = fitted.history[fitted.best_epoch - 1]
     return {
@@ -115,8 +123,10 @@ def _record(
             "accuracy": best.accuracy,
             "val_loss": best.val_loss,
             "val_accuracy": best.val_accuracy,
+            "temperature": round(temperature, 4),
             "test_loss": test.loss if test else None,
             "test_accuracy": test.accuracy if test else None,
+            "test_calibration_error": test.calibration_error if test else None,
             "seconds": round(seconds, 3),
         },
         "parameters": fitted.model.count_params(),

@@ -1,0 +1,39 @@
+"""Confidence that means what it says: of the readings that are 90 % sure, nine in ten are right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from digitcli import models
+from digitcli.data.digits import Digits
+
+_TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 401))
+_BATCH = 1000
+
+
+def calibrate(model: Any, digits: Digits) -> float:
+    """Divides the logits of a trained network by the temperature that makes `digits` least surprising.
+
+    model: as from `models.build`; the temperature goes into the weights of its last layer, so that every file
+    and every runtime has it. What it reads stays the same. digits: none that it was trained on.
+    Returns the temperature: above 1 if the network was too sure of itself, below if it was too modest.
+    Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", 2017.
+    """
+    network = models.logits(model)
+    batches = (digits.images[first : first + _BATCH] for first in range(0, len(digits), _BATCH))
+    logits = np.concatenate(
+        [network(batch[..., None] / np.float32(255), training=False).numpy() for batch in batches]
+    ).astype(np.float64)
+    logits -= logits.max(axis=1, keepdims=True)
+    right = logits[np.arange(len(digits)), digits.labels]
+
+    def surprise(temperature: float) -> float:
+        totals = np.log(np.exp(logits / temperature).sum(axis=1))
+        return float((totals - right / temperature).mean())
+
+    temperature = min(_TEMPERATURES.tolist(), key=surprise)
+    layer = model.get_layer(models.LOGITS_LAYER)
+    layer.set_weights([weight / temperature for weight in layer.get_weights()])
+    return temperature
