@@ -171,7 +171,7 @@ def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
     for top, bottom in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
         if bottom - top > max(3, _THICKEST * max(height, width)):
             continue
-        band = level[top - 1 : bottom + 1].any(axis=0)
+        band = _rows_together(level, top - 1, bottom + 1)
         found.append((top, bottom, _longest_run(band, max(3, width // _GAP))))
     least = max([_LEAST_COVER * width, *(_ALIKE * length for _, _, length in found)])
     result = level.copy()
@@ -181,8 +181,8 @@ def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
         if length < least:
             continue
         near = max(1, (bottom - top) // 3)
-        above = level[max(0, top - near) : top].any(axis=0)
-        below = level[bottom : bottom + near].any(axis=0)
+        above = _rows_together(level, max(0, top - near), top)
+        below = _rows_together(level, bottom, bottom + near)
         spread = bottom - top + 1
         crossing = _widened(above, spread) & _widened(below, spread)
         # The two edges of one thick and wavy stroke are not two lines.
@@ -195,6 +195,11 @@ def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
     cleaned = np.zeros_like(mask)
     cleaned[rows, columns] = result[along, columns]
     return cleaned, lines
+
+
+def _rows_together(level: Mask, top: int, bottom: int) -> Mask:
+    together: Mask = level[top:bottom].any(axis=0)
+    return together
 
 
 def _longest_run(row: Mask, gap: int) -> int:

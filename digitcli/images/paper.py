@@ -112,7 +112,7 @@ def differs_from_border(pixels: Pixels) -> NDArray[np.bool_]:
     noise = float(quantile(_greatest(np.abs(border[:, None] - paper)).ravel(), 0.5))
     most = max(24.0, 5 * noise)
     low, high = np.ceil(np.atleast_1d(paper - most)), np.floor(np.atleast_1d(paper + most))
-    return np.asarray(cv2.inRange(pixels, low.clip(0, 255), high.clip(0, 255))) == 0
+    return np.asarray(cv2.inRange(pixels, low.clip(0, 255), high.clip(0, 255)) == 0)
 
 
 def is_uneven(contrast: Floats) -> bool:
