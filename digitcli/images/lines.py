@@ -29,6 +29,9 @@ _FLATTEST = 0.3
 _WHOLE = 0.5
 """Of the picture that a flatter frame covers all the same, as around a line of digits."""
 
+_FILLED = 0.65
+"""Of a box that ink of one colour covers: then it is a page in that colour, with something on it."""
+
 _CROSSED = 0.7
 """Of the way through a frame that its own strokes may go on; the bar of an angular 8 goes all the way."""
 
@@ -90,7 +93,7 @@ def frame_inside(mask: Mask) -> tuple[int, int, int, int] | None:
     middle_row, middle_column = box[height // 2], box[:, width // 2]
     runs = (middle_row, middle_row[::-1], middle_column, middle_column[::-1])
     outline = min(_first_gap(run[margin:]) for run in runs) + 2 * margin
-    filled = box.mean() > 0.5
+    filled = box.mean() > _FILLED
     if filled:
         outline = 2 * margin
     elif outline > 0.06 * min(width, height) + 2 * margin:
@@ -198,8 +201,7 @@ def _without_rows(mask: Mask) -> tuple[Mask, list[_Line]]:
 
 
 def _rows_together(level: Mask, top: int, bottom: int) -> Mask:
-    together: Mask = level[top:bottom].any(axis=0)
-    return together
+    return np.asarray(level[top:bottom].any(axis=0))
 
 
 def _longest_run(row: Mask, gap: int) -> int:
