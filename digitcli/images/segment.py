@@ -7,6 +7,7 @@ programming: Casey & Lecolinet 1996; LeCun et al. 1998, section V).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -27,13 +28,25 @@ Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 MOST_PIECES = 6
 """Of a digit: what a broken stroke or a cut through it leaves."""
 
-_CUT = 1.5
+_CUT = 0.8
 """What it costs to cut through a stroke as wide as the pen, as a negative log probability."""
 
 _NARROWEST_PAIR = 0.45
 """Of two digits that touch, in heights of one; narrower is a single one."""
 
-_WIDE = 5.0
+_LEAST = 0.0135
+"""Probability of a digit below which it does not matter how low it is, so that one odd digit is read too."""
+
+_SMALL = 0.5
+"""Height of what may be a dot, a minus or dust, against the digits of its line."""
+
+_SKIPPED = 0.5
+"""What it costs, as a negative log probability, to take something small for no digit."""
+
+_LIKELY = 0.5
+"""Probability, of being any digit, of what is told."""
+
+_WIDE = 6.0
 """What it costs, in the same way, if a digit is wider than high by its height."""
 
 _GAP = 1.5
@@ -210,23 +223,38 @@ def _read_line(ink: Ink, line: _Line, probabilities: Probabilities) -> list[Digi
     spans = _spans(line)
     found = [_as_digit(ink, pieces[start:end]) for start, end in spans]
     rows = probabilities(np.stack([pixels for pixels, _ in found]))
-    best: list[tuple[float, int, int]] = [(0.0, -1, -1)] + [(-np.inf, -1, -1)] * len(pieces)
+    # For each place between pieces: the score of the best way to there, where its last group begins, and
+    # which candidate that is, None if no digit.
+    best: list[tuple[float, int, int | None]] = [(0.0, -1, None), *[(-np.inf, -1, None)] * len(pieces)]
     for index, (start, end) in enumerate(spans):
-        score = float(np.log(max(float(rows[index].max()), 1e-6))) - _penalty(pieces[start:end], line.height)
-        if best[start][0] + score > best[end][0]:
-            best[end] = (best[start][0] + score, start, index)
+        as_digit = best[start][0] + _log(rows[index].max()) - _penalty(pieces[start:end], line.height)
+        as_nothing = best[start][0] + _log(1 - rows[index].sum()) - _SKIPPED
+        if as_digit > best[end][0]:
+            best[end] = (as_digit, start, index)
+        if as_nothing > best[end][0] and _size(pieces[start:end]) < _SMALL * line.height:
+            best[end] = (as_nothing, start, None)
     digits = []
     end = len(pieces)
     while end > 0:
-        _, start, index = best[end]
-        pixels, box = found[index]
-        left, top, right, bottom = ink.on_picture(box)
-        digit = int(rows[index].argmax())
-        digits.append(
-            Digit(digit, float(rows[index][digit]), (left, top, right - left, bottom - top), pixels)
-        )
+        _, start, chosen = best[end]
+        if chosen is not None and rows[chosen].sum() >= _LIKELY:
+            pixels, box = found[chosen]
+            left, top, right, bottom = ink.on_picture(box)
+            digit = int(rows[chosen].argmax())
+            confidence = float(rows[chosen][digit])
+            digits.append(Digit(digit, confidence, (left, top, right - left, bottom - top), pixels))
         end = start
     return digits[::-1]
+
+
+def _log(probability: np.float32) -> float:
+    return math.log(max(float(probability), _LEAST))
+
+
+def _size(pieces: list[_Piece]) -> int:
+    """The longer side of what pieces cover together."""
+    boxes = np.array([piece.box for piece in pieces])
+    return int((boxes[:, 2:].max(axis=0) - boxes[:, :2].min(axis=0)).max())
 
 
 def _spans(line: _Line) -> list[tuple[int, int]]:
@@ -252,10 +280,10 @@ def _penalty(pieces: list[_Piece], height: float) -> float:
     # Of each component the first piece tells whether it was cut off from what stands before.
     for crossed in {piece.part: piece.crossed for piece in reversed(pieces)}.values():
         if crossed:
-            penalty += _CUT * (0.5 + crossed)
+            penalty += _CUT * (0.7 + crossed)
     penalty += _WIDE * max(0.0, width / max(own_height, 1) - 0.9)
-    penalty += 6 * max(0.0, 0.6 - max(own_height, width) / height)
-    penalty += 6 * max(0.0, own_height / height - 1.4)
+    penalty += 10 * max(0.0, 0.6 - max(own_height, width) / height)
+    penalty += 10 * max(0.0, own_height / height - 1.4)
     for before, after in pairwise(pieces):
         shared = min(before.box[2], after.box[2]) - max(before.box[0], after.box[0])
         narrower = min(before.box[2] - before.box[0], after.box[2] - after.box[0])
@@ -266,7 +294,7 @@ def _penalty(pieces: list[_Piece], height: float) -> float:
         if before.cluster == after.cluster:
             penalty += 8 * max(0.0, shorter - 0.6)
         else:
-            penalty += 1 + 6 * max(0.0, shorter - 0.4) + 6 * max(0.0, -shared / height)
+            penalty += 1 + 4 * max(0.0, shorter - 0.4) + 3 * max(0.0, -shared / height)
     return penalty
 
 
