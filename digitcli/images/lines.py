@@ -23,6 +23,9 @@ _LEAST_COVER = 0.5
 _ACROSS = 0.85
 """Of the picture's width that both of two lines cover; the sides of an angular 0 cover less."""
 
+_SMALLEST = 12
+"""Of a frame's shorter side, in pixels."""
+
 _FLATTEST = 0.3
 """Of a frame's shorter side, against the longer; flatter ones are bars of a program's window."""
 
@@ -76,15 +79,20 @@ def frame_inside(mask: Mask) -> tuple[int, int, int, int] | None:
     largest = int(parts.sides.argmax())
     left, top, right, bottom = (int(each) for each in parts.boxes[largest])
     box = parts.labels[top:bottom, left:right] == largest + 1
-    margin = max(1, round(0.02 * min(box.shape)))
-    insets = [_inset(each, margin) for each in (box, box.T, box[:, ::-1], box[::-1].T)]
-    if any(inset is None for inset in insets):
+    if min(box.shape) < _SMALLEST or box.size < 0.1 * mask.size:
         return None
-    from_left, from_top, from_right, from_bottom = (int(inset or 0) for inset in insets)
+    margin = max(1, round(0.02 * min(box.shape)))
+    insets: list[int] = []
+    for turned in (box, box.T, box[:, ::-1], box[::-1].T):
+        inset = _inset(turned, margin)
+        if inset is None:
+            return None
+        insets.append(inset)
+    from_left, from_top, from_right, from_bottom = insets
     left, top, right, bottom = left + from_left, top + from_top, right - from_right, bottom - from_bottom
     width, height = right - left, bottom - top
     share = width * height / mask.size
-    if min(width, height) < 12 or share < 0.1:
+    if min(width, height) < _SMALLEST or share < 0.1:
         return None
     if min(width, height) < _FLATTEST * max(width, height) and share < _WHOLE:
         return None
@@ -112,7 +120,8 @@ def _inset(box: Mask, margin: int) -> int | None:
     Ticks of a plot stick out of its frame. margin: how many columns a slanted side may take.
     """
     near = box[:, : box.shape[1] // 10 + margin]
-    before = np.pad(np.cumsum(near, axis=1), ((0, 0), (1, 0)))
+    before = np.zeros((near.shape[0], near.shape[1] + 1), np.intp)
+    np.cumsum(near, axis=1, out=before[:, 1:])
     cover = (before[:, margin:] > before[:, :-margin]).mean(axis=0)
     first = int((cover >= 0.9).argmax())
     return first if cover[first] >= 0.9 else None

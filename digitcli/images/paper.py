@@ -66,13 +66,16 @@ def even_light(pixels: Pixels) -> Light:
     return Light(axis, np.full((1, 1), axis @ np.atleast_1d(paper), np.float32), np.ones((1, 1), np.float32))
 
 
-def uneven_light(pixels: Pixels, *, dark: bool) -> Light:
-    """For dark or light strokes on paper in whatever light.
+def uneven_light(pixels: Pixels, *, inverted: bool = False) -> Light:
+    """For strokes on paper in whatever light.
+
+    inverted: whether ink is on the other side, darker or lighter, than is likelier.
 
     The paper is a morphological closing (for light ink, an opening) at low resolution: it fills what is
     narrower than the widest stroke and follows the edges of shadows. Where the light is weak, so is the
     contrast; it is amplified there.
     """
+    dark = ink_is_dark(pixels) != inverted
     level = _coarse(pixels, _COARSE)
     size = round(_WIDEST_STROKE * max(level.shape[:2])) | 1
     # Two pixels more than was filled, since the edge of a shadow is not in the middle of a coarse pixel.

@@ -130,12 +130,11 @@ def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
     flat = paper.even_light(pixels)
     flat_contrast = flat.contrast(pixels)
     uneven = paper.is_uneven(flat_contrast)
-    dark = paper.ink_is_dark(pixels)
     lights: list[tuple[str, Callable[[], Light]]] = [
         ("even light", lambda: flat),
-        ("uneven light", lambda: paper.uneven_light(pixels, dark=dark)),
+        ("uneven light", lambda: paper.uneven_light(pixels)),
         ("even light, inverted", flat.inverted),
-        ("uneven light, inverted", lambda: paper.uneven_light(pixels, dark=not dark)),
+        ("uneven light, inverted", lambda: paper.uneven_light(pixels, inverted=True)),
     ]
     order = (1, 0, 3) if uneven else (0, 1, 2)
     for name, estimate in (lights[index] for index in order):
