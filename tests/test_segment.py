@@ -93,12 +93,13 @@ def test_lines_dust_and_a_frame_are_not_read() -> None:
     assert text_of(read_many(image, nearest)) == "4823"
 
 
-def test_a_decimal_point_and_a_block_are_no_digits() -> None:
-    image = page("4823", gap=20)
+def test_a_decimal_point_and_a_line_of_blocks_are_no_digits() -> None:
+    image = page("4823", "", gap=20)
     draw = ImageDraw.Draw(image)
     left = read_many(image, nearest)[0][2].box[0]
     draw.rectangle((left - 14, 72, left - 7, 79), fill=0)
-    draw.rectangle((400, 20, 460, 80), fill=0)
+    draw.rectangle((100, 120, 160, 180), fill=0)
+    draw.rectangle((200, 120, 260, 180), fill=0)
     assert text_of(read_many(image, nearest_or_none)) == "4823"
 
 

@@ -44,7 +44,7 @@ _SKIPPED = 0.5
 """What it costs, as a negative log probability, to take something small for no digit."""
 
 _LIKELY = 0.5
-"""Probability, of being any digit, of what is told."""
+"""Mean probability, of being any digit, of those in a line; lower is no writing."""
 
 _WIDE = 6.0
 """What it costs, in the same way, if a digit is wider than high by its height."""
@@ -234,17 +234,20 @@ def _read_line(ink: Ink, line: _Line, probabilities: Probabilities) -> list[Digi
         if as_nothing > best[end][0] and _size(pieces[start:end]) < _SMALL * line.height:
             best[end] = (as_nothing, start, None)
     digits = []
+    likely = []
     end = len(pieces)
     while end > 0:
         _, start, chosen = best[end]
-        if chosen is not None and rows[chosen].sum() >= _LIKELY:
+        if chosen is not None:
+            likely.append(float(rows[chosen].sum()))
             pixels, box = found[chosen]
             left, top, right, bottom = ink.on_picture(box)
             digit = int(rows[chosen].argmax())
             confidence = float(rows[chosen][digit])
             digits.append(Digit(digit, confidence, (left, top, right - left, bottom - top), pixels))
         end = start
-    return digits[::-1]
+    # Among digits, what looks like none is a poor digit; a line of such is something else.
+    return digits[::-1] if likely and np.mean(likely) >= _LIKELY else []
 
 
 def _log(probability: np.float32) -> float:
