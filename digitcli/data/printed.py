@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from digitcli.data.digits import CLASSES, DataSet, Digits
 from digitcli.images.preprocess import to_mnist
 
-COUNT = 6_000
+COUNT = 4_000
 
 _FAMILIES = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmb10", "cmr10", "cmss10", "cmtt10")
 _HEIGHT = 96

@@ -31,7 +31,7 @@ Example = tuple[NDArray[np.uint8], int]
 Box = tuple[int, int, int, int]
 """Left, top, width, height."""
 
-PICTURES = 16_000
+PICTURES = 10_000
 """Of the training set; they give about twice as many examples."""
 
 CHUNK = 50
