@@ -7,13 +7,15 @@ they are one document. Notes and progress go to stderr, and progress only shows 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 SCHEMA = 1
 """Version of the JSON documents; rises when a key changes its meaning or goes away."""
@@ -34,25 +36,35 @@ class Output:
     def __init__(
         self, command: str, *, as_json: bool = False, quiet: bool = False, verbose: bool = False
     ) -> None:
-        # Rich takes longer to import than all else that --help and --version need.
-        from rich.console import Console
-
         self.command = command
         self.as_json = as_json
         self.quiet = quiet
         self.verbose = verbose
-        self._stdout = Console()
-        self.messages = Console(stderr=True)
+
+    # Rich takes a fifth of the time of reading one picture to import, so a pipe does without.
+
+    @cached_property
+    def _stdout(self) -> Console:
+        from rich.console import Console
+
+        return Console()
+
+    @cached_property
+    def messages(self) -> Console:
+        """The console on stderr."""
+        from rich.console import Console
+
+        return Console(stderr=True)
 
     @property
     def shows_progress(self) -> bool:
-        """Whether moving progress may be drawn on `messages`, the console on stderr."""
-        return self.messages.is_interactive and not self.quiet
+        """Whether moving progress may be drawn on `messages`."""
+        return not self.quiet and _may_be_terminal(sys.stderr) and self.messages.is_interactive
 
     @property
     def is_terminal(self) -> bool:
         """Whether stdout is a terminal, where tables may be drawn."""
-        return self._stdout.is_terminal
+        return _may_be_terminal(sys.stdout) and self._stdout.is_terminal
 
     def document(self, content: Mapping[str, object]) -> None:
         """With --json, the command's result; otherwise nothing."""
@@ -102,16 +114,22 @@ class Output:
     def note(self, text: str) -> None:
         """Something good to know, on stderr; silenced by --quiet."""
         if not self.quiet:
-            self.messages.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._say(text)
 
     def detail(self, text: str) -> None:
         """Something only --verbose shows, on stderr."""
         if self.verbose:
-            self.messages.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+            self._say(text, "dim")
 
     def warn(self, text: str) -> None:
         """Something the user should act on, on stderr, even with --quiet."""
-        self.messages.print(f"Warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        self._say(f"Warning: {text}", "yellow")
+
+    def _say(self, text: str, style: str | None = None) -> None:
+        if _may_be_terminal(sys.stderr):
+            self.messages.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        else:
+            sys.stderr.write(text + "\n")
 
     @contextmanager
     def progress(self, description: str, *, unit: str = "") -> Iterator[Progress]:
@@ -145,6 +163,11 @@ def print_json(command: str, content: Mapping[str, object]) -> None:
     """One JSON document on stdout, in the envelope that all commands share."""
     document = {"schema": SCHEMA, "command": command, **content}
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def _may_be_terminal(stream: TextIO) -> bool:
+    """Whether Rich might take it for a terminal: it is one, or the environment says to treat it so."""
+    return stream.isatty() or any(name in os.environ for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
 
 
 def _cell(value: object) -> str:
