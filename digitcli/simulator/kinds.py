@@ -142,11 +142,11 @@ KINDS: dict[str, Kind] = {
     "yellow note on a table": Kind(
         "marker", "yellow sheet", (settings.on_a_table, lamps.slope, cameras.phone), height=(60, 250)
     ),
-    "drawing program": Kind("soft brush", steps=(settings.in_a_window,), height=(50, 300), margin=(0.2, 1)),
+    "badge": Kind("light brush", "black", (settings.badge,), colours=any_two_colours, margin=(0.1, 0.5)),
     "edge of a scan": Kind("ball pen", "sheet", (settings.edge_of_a_scan, cameras.scanner), height=(50, 250)),
     "chequered ground": Kind("soft brush", steps=(settings.chequered,)),
     # Held out: see HELD_OUT_PARTS.
-    "badge": Kind("light brush", "black", (settings.badge,), colours=any_two_colours, margin=(0.1, 0.5)),
+    "drawing program": Kind("soft brush", steps=(settings.in_a_window,), height=(50, 300), margin=(0.2, 1)),
     "crayon on wood": Kind("crayon", "wood", (lamps.slope, cameras.phone)),
     "crayon, scanned": Kind("crayon", "sheet", (cameras.scanner,), height=(60, 300)),
     "fountain pen, photographed": Kind(
@@ -159,7 +159,7 @@ KINDS: dict[str, Kind] = {
 }
 
 HELD_OUT_PARTS: frozenset[str | Step] = frozenset(
-    {"crayon", "fountain pen", "music", "crumpled", lamps.blinds, cameras.webcam, settings.badge}
+    {"crayon", "fountain pen", "music", "crumpled", lamps.blinds, cameras.webcam, settings.in_a_window}
 )
 """Pens, papers, lamps and cameras that nothing is ever tuned or trained on."""
 
