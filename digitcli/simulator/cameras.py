@@ -81,6 +81,11 @@ def jpeg(page: Page, rng: np.random.Generator) -> Page:
     return _as_jpeg(page, int(rng.integers(20, 90)))
 
 
+def enlarged(page: Page, rng: np.random.Generator) -> Page:
+    """Shown so large that each of its pixels is a square."""
+    return _resized(page, int(rng.integers(8, 25)), Image.Resampling.NEAREST)
+
+
 def inverted(page: Page, rng: np.random.Generator) -> Page:
     """The negative."""
     return replace(page, pixels=1 - page.pixels)
