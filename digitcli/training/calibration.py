@@ -33,7 +33,7 @@ def calibrate(model: Any, digits: Digits) -> float:
         totals = np.log(np.exp(logits / temperature).sum(axis=1))
         return float((totals - right / temperature).mean())
 
-    temperature = min(_TEMPERATURES.tolist(), key=surprise)
+    temperature = float(min(_TEMPERATURES.tolist(), key=surprise))
     layer = model.get_layer(models.LOGITS_LAYER)
     layer.set_weights([weight / temperature for weight in layer.get_weights()])
     return temperature
