@@ -41,8 +41,10 @@ def test_a_part_looks_as_if_it_were_alone_in_its_picture() -> None:
     assert np.abs(part.pixels.astype(int) - to_mnist(alone)).mean() < 2
 
 
-def test_a_blank_page_has_no_parts() -> None:
-    assert not list(search(Image.new("RGB", (300, 200), "ivory")))
+@pytest.mark.parametrize("size", [(300, 200), (1, 1), (400, 1)])
+def test_a_blank_page_has_no_parts(size: tuple[int, int]) -> None:
+    assert not list(search(Image.new("RGB", size, "ivory")))
+    assert not list(search(Image.new("L", size)))
 
 
 @settings(max_examples=20)

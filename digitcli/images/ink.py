@@ -112,11 +112,11 @@ def on_page(parts: Components, shape: tuple[int, int], *, several: bool = False)
     touching = (left == 0) | (top == 0) | (right == width) | (bottom == height)
     sides = parts.sides
     inner = sides[~touching].max(initial=0)
+    # Digits may run over the edge, but not along it, nor where others, about as large, lie whole within.
+    along = np.bincount(border_of(parts.labels), minlength=len(parts) + 1)[1:] >= 0.5 * sides
     if several:
         touching &= (sides < 0.5 * inner) | (sides > 1.5 * inner)
-    # Digits may run over the edge, but not along it, nor where others, about as large, lie whole within.
-    contact = np.bincount(border_of(parts.labels), minlength=len(parts) + 1)[1:]
-    off = touching & ((inner >= 0.4 * sides) | (contact >= 0.5 * sides))
+    off = along | (touching & (inner >= 0.4 * sides))
     chosen = ~off if inner > 0.06 * max(shape) else np.ones(len(parts), bool)
     areas = np.where(chosen, parts.areas, 0)
     chosen &= areas >= 0.015 * areas.max(initial=0)

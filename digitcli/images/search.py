@@ -29,8 +29,8 @@ _COLOUR = 20
 _ROOM = 0.18
 """Paper to be seen on each side of a part, as a share of its longer side."""
 
-_LEAST = 0.06
-"""Height of a digit, as a share of the shorter side of the picture."""
+_LEAST, _SHORTEST = 0.06, 8
+"""Height of a digit, as a share of the shorter side of the picture, and in pixels."""
 
 _WIDEST = 2.0
 """Width of a digit, in its heights."""
@@ -39,9 +39,12 @@ _SAME = 0.7
 """Intersection over union of two parts that are one."""
 
 
-def search(image: Image.Image) -> Iterator[Reading]:
-    """The likeliest reading of each part of a picture, mode L or RGB, that may be a digit; tallest first."""
-    for left, top, right, bottom in _parts(image):
+def search(image: Image.Image, side: int = WORKING_SIDE) -> Iterator[Reading]:
+    """The likeliest reading of each part of a picture that may be a digit, the tallest first.
+
+    image: mode L or RGB. side: pixels; a picture with a longer side is reduced below it to find the parts.
+    """
+    for left, top, right, bottom in _parts(image, side):
         room = round(_ROOM * max(right - left, bottom - top)) + 1
         window = (
             max(left - room, 0),
@@ -59,13 +62,15 @@ def search(image: Image.Image) -> Iterator[Reading]:
             )
 
 
-def _parts(image: Image.Image) -> list[Box]:
+def _parts(image: Image.Image, side: int) -> list[Box]:
     """Left, top, right, bottom of what stands out from its surroundings, on the picture; tallest first."""
-    shrink = -(-max(image.size) // WORKING_SIDE)
+    shrink = -(-max(image.size) // side)
     small = image.reduce(shrink)
+    if small.height < _SHORTEST:
+        return []
     boxes = np.concatenate([boxes for channel in _channels(small) for boxes in _regions(channel)])
     width, height = (boxes[:, 2:] - boxes[:, :2]).T
-    fits = (height >= max(8, _LEAST * min(small.size))) & (width <= _WIDEST * height)
+    fits = (height >= max(_SHORTEST, _LEAST * min(small.size))) & (width <= _WIDEST * height)
     fits &= (height < 0.95 * small.height) | (width < 0.95 * small.width)
     boxes = boxes[fits]
     boxes = boxes[np.argsort(boxes[:, 1] - boxes[:, 3], kind="stable")]

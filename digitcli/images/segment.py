@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from itertools import islice, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from digitcli.images.cuts import Part, cut
 from digitcli.images.geometry import centre_by_mass, fit_in_20x20
 from digitcli.images.ink import Box, Ink, box_of, grown, on_page
 from digitcli.images.preprocess import inks
+from digitcli.images.search import search
 from digitcli.images.strokes import even_strokes, stroke_width
 
 Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -55,8 +56,14 @@ _GAP = 1.5
 _ENOUGH = 0.7
 """Mean confidence with which a first look at the picture is believed without trying others."""
 
-_SURER = 0.25
-"""By how much another look must be surer than the first."""
+_BETTER = 0.2
+"""By how much another look must be better than those before, as a count of digits."""
+
+_SEARCHED = 640
+"""Pixels to which a picture is reduced to search it for digits, which are smaller than where there is one."""
+
+_SURE_PART = 0.9
+"""Confidence in a part of the picture that is one digit of a number."""
 
 _MOST_IN_LINE = 100
 """Pieces; more are a texture."""
@@ -78,6 +85,11 @@ class Digit:
     box: Box
     pixels: NDArray[np.uint8] = field(compare=False)
 
+    def moved(self, left: int, top: int) -> Digit:
+        """The same in a larger picture, in which this one began at left, top."""
+        x, y, width, height = self.box
+        return replace(self, box=(x + left, y + top, width, height))
+
 
 def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Digit]]:
     """The digits of a picture: lines from top to bottom, in each its digits from left to right.
@@ -85,18 +97,56 @@ def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Dig
     image: mode L or RGB. probabilities: a classifier, (n, 28, 28) uint8 to (n, 10).
     Lines may be slanted, digits broken or touching. An empty list where there is no ink.
     """
+    lines = _read(image, probabilities)
+    if _certainty(lines) < _ENOUGH and (window := _window(image, probabilities)):
+        closer = _read(image.crop(window), probabilities)
+        if _surplus(closer) > _surplus(lines):
+            left, top, _, _ = window
+            return [[digit.moved(left, top) for digit in line] for line in closer]
+    return lines
+
+
+def _read(image: Image.Image, probabilities: Probabilities) -> list[list[Digit]]:
+    """The lines of a picture as a whole, in the best of several ways to find its ink."""
     best: list[list[Digit]] = []
-    highest = -1.0
-    for look, (_, ink) in enumerate(inks(image)):
+    most = 0.0
+    for look, (_, ink) in enumerate(islice(inks(image), _LOOKS)):
         lines = [line for pieces in _lines(ink) if (line := _read_line(ink, pieces, probabilities))]
-        confidences = [digit.confidence for line in lines for digit in line]
-        # The first look is the likeliest, so another must be clearly surer.
-        mean = float(np.mean(confidences or [0])) + (_SURER if look == 0 else 0)
-        if mean > highest:
-            best, highest = lines, mean
-        if highest >= _ENOUGH + _SURER or look + 1 == _LOOKS:
+        if (surplus := _surplus(lines)) > most:
+            # An earlier look is likelier, so another must be clearly better.
+            best, most = lines, surplus + _BETTER
+        if look > 0 and _certainty(best) >= _ENOUGH:
             break
     return best
+
+
+def _certainty(lines: list[list[Digit]]) -> float:
+    """The mean confidence; 0 without digits."""
+    return float(np.mean([digit.confidence for line in lines for digit in line] or [0]))
+
+
+def _surplus(lines: list[list[Digit]]) -> float:
+    """By how many digits there are more good ones than poor ones."""
+    return sum(digit.confidence - 0.5 for line in lines for digit in line)
+
+
+def _window(image: Image.Image, probabilities: Probabilities) -> Box | None:
+    """Left, top, right, bottom of where in a picture the digits are, such as on a note; None if nowhere."""
+    parts = list(search(image, _SEARCHED))
+    if not parts:
+        return None
+    sure = probabilities(np.stack([part.pixels for part in parts])).max(axis=1) >= _SURE_PART
+    boxes = np.array([part.box for part, is_sure in zip(parts, sure, strict=True) if is_sure]).reshape(-1, 4)
+    if not len(boxes):
+        return None
+    # Digits of one number are about equally tall.
+    heights = boxes[:, 3]
+    near = np.abs(np.log(heights[:, None] / heights)) < np.log(1.6)
+    boxes = boxes[near[near.sum(axis=1).argmax()]]
+    room = round(0.4 * float(np.median(boxes[:, 3])))
+    left, top = boxes[:, :2].min(axis=0) - room
+    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0) + room
+    return max(int(left), 0), max(int(top), 0), min(int(right), image.width), min(int(bottom), image.height)
 
 
 def candidates(image: Image.Image) -> Iterator[tuple[Box, NDArray[np.uint8]]]:
@@ -142,8 +192,11 @@ def _lines(ink: Ink) -> list[_Line]:
     chosen = on_page(parts, ink.mask.shape, several=True)
     if not chosen.any():
         return []
+    pen = stroke_width(parts.mask(chosen))
+    chosen &= ~_is_around(parts, chosen, pen)
+    if not chosen.any():
+        return []
     page = parts.mask(chosen)
-    pen = stroke_width(page)
     margin = round(_GAP / 2 * pen)
     clusters = find_components(_grown_by(page, margin))
     boxes = clusters.boxes
@@ -181,6 +234,28 @@ def _lines(ink: Ink) -> list[_Line]:
         if len(pieces) <= _MOST_IN_LINE:
             lines.append(_Line(pieces, height))
     return lines
+
+
+def _is_around(parts: Components, chosen: NDArray[np.bool_], pen: float) -> NDArray[np.bool_]:
+    """Which parts are no digits but drawn round them or below them: rings and underlines; (n,)."""
+    left, top, right, bottom = parts.boxes.T
+    width, height = right - left, bottom - top
+    usual = np.median(height[chosen & (height >= 0.3 * height[chosen].max(initial=0))])
+    index = np.flatnonzero(chosen)
+    inside = (
+        (left[index, None] < left[index])
+        & (top[index, None] < top[index])
+        & (right[index, None] > right[index])
+        & (bottom[index, None] > bottom[index])
+        & (height[index] >= 0.25 * height[index, None])
+    )
+    rings = np.zeros(len(parts), bool)
+    if inside.any():
+        rings[index] = inside.any(axis=1) & (
+            height[index] >= 1.25 * np.median(height[index[inside.any(axis=0)]])
+        )
+    lines = (width >= 1.5 * usual) & (width >= 5 * height) & (parts.areas <= 1.8 * pen * width)
+    return np.asarray(chosen & (rings | lines))
 
 
 def _middle(boxes: NDArray[np.intp]) -> float:
