@@ -165,7 +165,7 @@ class _Reader:
             results = [each for group in _opened(batch) for each in self._singles(group, probabilities)]
         if self.annotate:
             for source, prediction in zip(batch, results, strict=True):
-                _annotate(source, prediction, self.annotate)
+                _annotate(source, prediction, self.annotate, probabilities)
         return results
 
     def _singles(self, group: _Opened, probabilities: Probabilities) -> Iterator[Prediction]:
@@ -267,28 +267,30 @@ def _open(source: Source, least_side: int | None = None) -> Image.Image:
             return open_picture(content, source.name, least_side=least_side)
 
 
-def _annotate(source: Source, prediction: Prediction, where: Path) -> None:
+def _annotate(source: Source, prediction: Prediction, where: Path, probabilities: Probabilities) -> None:
     from digitcli.annotate import place, save_annotated
 
     if not prediction.error:
         image = _open(source)
-        save_annotated(image, _marks(source, image, prediction), place(where, source.name))
+        marks = _marks(source, image, prediction, probabilities)
+        save_annotated(image, marks, place(where, source.name))
 
 
-def _marks(source: Source, image: Image.Image, prediction: Prediction) -> list[Mark]:
+def _marks(
+    source: Source, image: Image.Image, prediction: Prediction, probabilities: Probabilities
+) -> list[Mark]:
     """What to draw on a picture, with boxes in the pixels of `image`."""
     from digitcli.annotate import Mark
-    from digitcli.images.preprocess import readings
 
     if prediction.lines:
         digits = [digit for line in prediction.lines for digit in line]
         return [Mark(str(digit.digit), digit.box, digit.confidence >= UNCERTAIN) for digit in digits]
-    if prediction.image is None:
-        return []
     small = _open(source, LEAST_SIDE)
+    box = read_one([small], probabilities)[0].box
+    if box is None:
+        return []
     scale = image.width / small.width
-    same = (each.box for each in readings(small) if np.array_equal(each.pixels, prediction.image))
-    left, top, width, height = (round(each * scale) for each in next(same, (0, 0, *small.size)))
+    left, top, width, height = (round(each * scale) for each in box)
     sure = prediction.text is not None and not prediction.uncertain
     return [Mark(prediction.text or "?", (left, top, width, height), sure)]
 

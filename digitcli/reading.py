@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.images.components import find_components
-from digitcli.images.ink import Ink, groups, on_page
+from digitcli.images.ink import Box, Ink, groups, on_page
 from digitcli.images.preprocess import Reading, readings
 from digitcli.images.search import search
 
@@ -21,6 +21,9 @@ probability that it is no digit."""
 
 SURE = 0.8
 """Probability of a digit with which the first reading is taken; below it others are tried."""
+
+SURE_PART = 0.95
+"""Probability with which a part of a picture is taken for a digit although there seems to be no ink."""
 
 MOST_READINGS = 4
 """Of the whole picture, that are tried beyond the first."""
@@ -44,12 +47,14 @@ class One:
 
     pixels: (28, 28) uint8, what was classified; None if there is no ink.
     probabilities: (10,) float32 of the digits; None if there is no ink.
+    box: where that is in the picture: left, top, width, height in its pixels; None if there is no ink.
     several: whether the picture seems to hold more than one digit.
     """
 
-    pixels: NDArray[np.uint8] | None
-    probabilities: NDArray[np.float32] | None
-    several: bool
+    pixels: NDArray[np.uint8] | None = None
+    probabilities: NDArray[np.float32] | None = None
+    box: Box | None = None
+    several: bool = False
 
 
 def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> list[One]:
@@ -64,7 +69,7 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
     ones = []
     for image, reading, others in zip(images, first, waiting, strict=True):
         if reading is None:
-            ones.append(One(None, None, False))
+            ones.append(_without_ink(image, probabilities))
             continue
         row = next(rows)
         several = reading.ink is not None and _apart(reading.ink)
@@ -76,8 +81,18 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
                 (each, its, 0.0) for each, its in zip(more, _classified(more, probabilities), strict=True)
             ]
             reading, row, _ = max(tried, key=lambda each: float(each[1].max()) + each[2])
-        ones.append(One(reading.pixels, row, several))
+        ones.append(One(reading.pixels, row, reading.box, several))
     return ones
+
+
+def _without_ink(image: Image.Image, probabilities: Probabilities) -> One:
+    """A part of a picture that shows a digit although the whole seems blank, as on a chequered ground."""
+    parts = list(search(image))
+    rows = _classified(parts, probabilities)
+    if len(parts) and rows.max() >= SURE_PART:
+        part = int(rows.max(axis=1).argmax())
+        return One(parts[part].pixels, rows[part], parts[part].box)
+    return One()
 
 
 def _classified(found: list[Reading], probabilities: Probabilities) -> NDArray[np.float32]:

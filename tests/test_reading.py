@@ -43,7 +43,7 @@ def one(image: Image.Image, probabilities: Callable[[np.ndarray], np.ndarray] | 
 
 
 def test_nothing_is_read_in_a_blank_picture() -> None:
-    assert one(Image.new("L", (50, 40), 255)) == One(None, None, False)
+    assert one(Image.new("L", (50, 40), 255)) == One()
 
 
 def test_pictures_keep_their_order_around_one_without_ink() -> None:

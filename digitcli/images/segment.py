@@ -109,7 +109,7 @@ def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Dig
 def _read(image: Image.Image, probabilities: Probabilities) -> list[list[Digit]]:
     """The lines of a picture as a whole, in the best of several ways to find its ink."""
     best: list[list[Digit]] = []
-    most = 0.0
+    most = -math.inf
     for look, (_, ink) in enumerate(islice(inks(image), _LOOKS)):
         lines = [line for pieces in _lines(ink) if (line := _read_line(ink, pieces, probabilities))]
         if (surplus := _surplus(lines)) > most:
