@@ -112,7 +112,7 @@ PRESETS = {
     "best": Preset(
         "larger convolutional network, augmented, averaged weights",
         99.75,
-        ModelSpec(channels=(16, 32, 64), depth=2, dropout=0.2),
+        ModelSpec(channels=(16, 32, 64), depth=2, dropout=0.1),
         Recipe(lr=0.004, schedule="cosine", epochs=20, val_split=0.05, augment=True, average=0.999),
     ),
     "mlp-512-64": Preset(

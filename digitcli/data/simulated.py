@@ -40,10 +40,10 @@ CHUNK = 50
 READINGS = 3
 """Ways to see a picture that are learnt from."""
 
-PARTS = 3
+PARTS = 2
 """Parts of a picture that are learnt from."""
 
-MOST_WRONG = 6
+MOST_WRONG = 4
 """Wrong groups of strokes that are learnt from one number."""
 
 RIGHT, WRONG = 0.75, 0.5

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from digitcli import models
-from digitcli.data.digits import Digits
+from digitcli.data.digits import NO_DIGIT, NO_DIGITS, Digits
 
 _TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 401))
 _BATCH = 1000
+
+
+def expect_digits(model: Any, share: float) -> None:
+    """Makes a network that was trained on a `share` of no digits expect the NO_DIGITS that people show it.
+
+    model: as from `models.build`, with an output for no digit, whose log odds move by the difference
+    (Saerens, Latinne & Decaestecker, "Adjusting the Outputs of a Classifier to New a Priori Probabilities",
+    2002).
+    """
+    layer = model.get_layer(models.LOGITS_LAYER)
+    kernel, bias = layer.get_weights()
+    bias[NO_DIGIT] += log_odds(NO_DIGITS) - log_odds(share)
+    layer.set_weights([kernel, bias])
+
+
+def log_odds(share: float) -> float:
+    """Of a share between 0 and 1."""
+    return math.log(share / (1 - share))
 
 
 def calibrate(model: Any, digits: Digits) -> float:

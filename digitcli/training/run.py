@@ -20,7 +20,7 @@ from digitcli.evaluation import Evaluation, evaluate
 from digitcli.exporting.formats import tflite
 from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training import curves
-from digitcli.training.calibration import calibrate
+from digitcli.training.calibration import calibrate, expect_digits
 from digitcli.training.config import TrainConfig
 from digitcli.training.loop import EpochReport, Fitted, StepReport, fit, split
 
@@ -84,6 +84,8 @@ def train(
     with runs.writing(directory, force=force) as temporary:
         start = time.perf_counter()
         fitted = fit(config, data.train, data.others, on_step=on_step, on_epoch=report)
+        if data.others is not None:
+            expect_digits(fitted.model, len(data.others) / (len(data.others) + len(data.train)))
         _, validation = split(data.train, config.recipe.val_split, config.seed)
         temperature = calibrate(fitted.model, validation) if validation else 1.0
         seconds = time.perf_counter() - start
