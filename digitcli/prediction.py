@@ -57,7 +57,7 @@ LEAST_SIDE = 480
 """Pixels on a photo's longer side that are enough to find and read one digit."""
 
 NO_DIGIT = 0.5
-"""If the probabilities of the ten digits sum to less, there is none; nor are there several of less each."""
+"""If the probabilities of the ten digits sum to less, there is none."""
 
 UNCERTAIN = 0.8
 """Confidence below which an answer is marked: of simulated pictures, every other one of these was misread."""
@@ -209,10 +209,7 @@ class _Reader:
         if not lines:
             return Prediction(source.name, reason="no digits")
         text = "\n".join("".join(str(digit.digit) for digit in line) for line in lines)
-        confidences = [digit.confidence for line in lines for digit in line]
-        confidence = math.prod(confidences)
-        if confidence < NO_DIGIT ** len(confidences):
-            return Prediction(source.name, None, confidence, reason="no digits")
+        confidence = math.prod(digit.confidence for line in lines for digit in line)
         if confidence < self.min_confidence:
             reason = f"not sure enough ({' '.join(text.split())} at {confidence:.2f})"
             return Prediction(source.name, None, confidence, lines=lines, reason=reason)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digitcli.expectations import expecting
 from digitcli.images.components import find_components
 from digitcli.images.ink import Box, Ink, groups, on_page
 from digitcli.images.preprocess import Reading, readings
@@ -19,7 +20,7 @@ Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """A classifier: (n, 28, 28) uint8, 0 paper to 255 ink, to (n, 10) float32; what a row lacks to 1 is the
 probability that it is no digit."""
 
-SURE = 0.8
+SURE = 0.9
 """Probability of a digit with which the first reading is taken; below it others are tried."""
 
 SURE_PART = 0.95
@@ -28,8 +29,11 @@ SURE_PART = 0.95
 MOST_READINGS = 4
 """Of the whole picture, that are tried beyond the first."""
 
-SURER = 0.25
+SURER = 0.1
 """By how much another reading must be surer than the first, which is the likeliest."""
+
+WRONG = 0.3
+"""Share of the other readings, and of the parts of a picture, that show no digit."""
 
 _APART = 0.2
 """Distance of what is no part of the same digit, as a share of the larger one's longer side."""
@@ -71,16 +75,14 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
         if reading is None:
             ones.append(_without_ink(image, probabilities))
             continue
-        row = next(rows)
+        row = first_row = next(rows)
         several = reading.ink is not None and _apart(reading.ink)
         if row.max() < SURE and reading.ink is not None:  # what is in MNIST's form leaves nothing to find
             several = several or reading.box[2] >= _WIDE * reading.box[3]
             more = [*islice(others, MOST_READINGS), *search(image)]
-            tried = [(reading, row, SURER)]
-            tried += [
-                (each, its, 0.0) for each, its in zip(more, _classified(more, probabilities), strict=True)
-            ]
-            reading, row, _ = max(tried, key=lambda each: float(each[1].max()) + each[2])
+            for other, its in zip(more, expecting(WRONG, _classified(more, probabilities)), strict=True):
+                if its.max() > row.max() + (SURER if row is first_row else 0):
+                    reading, row = other, its
         ones.append(One(reading.pixels, row, reading.box, several))
     return ones
 
@@ -88,7 +90,7 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
 def _without_ink(image: Image.Image, probabilities: Probabilities) -> One:
     """A part of a picture that shows a digit although the whole seems blank, as on a chequered ground."""
     parts = list(search(image))
-    rows = _classified(parts, probabilities)
+    rows = expecting(WRONG, _classified(parts, probabilities))
     if len(parts) and rows.max() >= SURE_PART:
         part = int(rows.max(axis=1).argmax())
         return One(parts[part].pixels, rows[part], parts[part].box)

@@ -18,8 +18,9 @@ def always(*confidences: float) -> Callable[[np.ndarray], np.ndarray]:
     calls = iter(confidences)
 
     def probabilities(images: np.ndarray) -> np.ndarray:
-        rows = np.zeros((len(images), 10), np.float32)
-        rows[:, 7] = next(calls)
+        confidence = next(calls)
+        rows = np.full((len(images), 10), (1 - confidence) / 9, np.float32)
+        rows[:, 7] = confidence
         return rows
 
     return probabilities
@@ -87,13 +88,27 @@ def test_a_broken_stroke_dust_and_a_line_below_do_not_make_several() -> None:
 def test_a_doubtful_reading_gives_way_to_one_that_is_much_surer() -> None:
     uneven = page("6")
     uneven.paste(120, (0, 0, 70, 20))
-    doubt = one(uneven, always(0.3, 0.4))
+    doubt = one(uneven, always(0.3, 0.35))
     better = one(uneven, always(0.3, 0.9))
     assert doubt.probabilities is not None
     assert better.probabilities is not None
-    assert doubt.probabilities.max() == np.float32(0.3)
-    assert better.probabilities.max() == np.float32(0.9)
+    assert doubt.probabilities.max() == pytest.approx(0.3, rel=1e-4)
+    assert better.probabilities.max() == pytest.approx(0.9, rel=1e-4)
     assert not np.array_equal(doubt.pixels, better.pixels)
+
+
+def test_another_reading_must_not_be_likely_no_digit() -> None:
+    def mostly_nothing(images: np.ndarray) -> np.ndarray:
+        shares = np.linspace(
+            0.5, 0.8, len(images), dtype=np.float32
+        )  # the first is the only one in its batch
+        return np.eye(10, dtype=np.float32)[np.full(len(images), 7)] * shares[:, None]
+
+    uneven = page("6")
+    uneven.paste(120, (0, 0, 70, 20))
+    read = one(uneven, mostly_nothing)
+    assert read.probabilities is not None
+    assert read.probabilities.max() == np.float32(0.5)
 
 
 def test_a_sure_reading_is_not_looked_at_again() -> None:

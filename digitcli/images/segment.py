@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digitcli.expectations import expecting
 from digitcli.images.components import Components, find_components
 from digitcli.images.cuts import Part, cut
 from digitcli.images.geometry import centre_by_mass, fit_in_20x20
@@ -29,13 +30,16 @@ Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 MOST_PIECES = 6
 """Of a digit: what a broken stroke or a cut through it leaves."""
 
+_WRONG = 0.5
+"""Share of the groups of pieces that are no digits."""
+
 _CUT = 0.8
 """What it costs to cut through a stroke as wide as the pen, as a negative log probability."""
 
 _NARROWEST_PAIR = 0.45
 """Of two digits that touch, in heights of one; narrower is a single one."""
 
-_LEAST = 0.0135
+_LEAST = 1e-4
 """Probability of a digit below which it does not matter how low it is, so that one odd digit is read too."""
 
 _SMALL = 0.5
@@ -297,7 +301,7 @@ def _read_line(ink: Ink, line: _Line, probabilities: Probabilities) -> list[Digi
     pieces = line.pieces
     spans = _spans(line)
     found = [_as_digit(ink, pieces[start:end]) for start, end in spans]
-    rows = probabilities(np.stack([pixels for pixels, _ in found]))
+    rows = expecting(_WRONG, probabilities(np.stack([pixels for pixels, _ in found])))
     # For each place between pieces: the score of the best way to there, where its last group begins, and
     # which candidate that is, None if no digit.
     best: list[tuple[float, int, int | None]] = [(0.0, -1, None), *[(-np.inf, -1, None)] * len(pieces)]

@@ -1,0 +1,19 @@
+"""How likely no digit is where a classifier is asked about something else than a whole picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitcli.data.digits import NO_DIGITS
+
+
+def expecting(share: float, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities of the ten digits where a `share` of what is shown is no digit, instead of NO_DIGITS.
+
+    rows: (n, 10), as from a classifier; what a row lacks to 1 is the probability of no digit. Of a classifier
+    that does not know it, rows stay as they are. By Bayes' rule.
+    """
+    none = np.maximum(1 - rows.sum(axis=1, keepdims=True), 0)
+    ratio = (share / (1 - share)) / (NO_DIGITS / (1 - NO_DIGITS))
+    return np.asarray(rows / (1 + (ratio - 1) * none), np.float32)
