@@ -43,7 +43,8 @@ def read_data(source: str, out: Output) -> DataSet:
     """The data set that --data names, read with progress shown; another than asked for is said loudly."""
     from digitcli.data.load import load
 
-    with out.progress("Reading data", unit="B") as progress:
+    drawn = "simulated" in source.split("+")  # which takes minutes, and counts pictures
+    with out.progress("Drawing pictures" if drawn else "Reading data", unit="" if drawn else "B") as progress:
         dataset = load(source, progress)
     if dataset.warning:
         out.warn(dataset.warning)
