@@ -301,7 +301,8 @@ def _read_line(ink: Ink, line: _Line, probabilities: Probabilities) -> list[Digi
     pieces = line.pieces
     spans = _spans(line)
     found = [_as_digit(ink, pieces[start:end]) for start, end in spans]
-    rows = expecting(_WRONG, probabilities(np.stack([pixels for pixels, _ in found])))
+    confidences = probabilities(np.stack([pixels for pixels, _ in found]))
+    rows = expecting(_WRONG, confidences)
     # For each place between pieces: the score of the best way to there, where its last group begins, and
     # which candidate that is, None if no digit.
     best: list[tuple[float, int, int | None]] = [(0.0, -1, None), *[(-np.inf, -1, None)] * len(pieces)]
@@ -322,7 +323,7 @@ def _read_line(ink: Ink, line: _Line, probabilities: Probabilities) -> list[Digi
             pixels, box = found[chosen]
             left, top, right, bottom = ink.on_picture(box)
             digit = int(rows[chosen].argmax())
-            confidence = float(rows[chosen][digit])
+            confidence = float(confidences[chosen][digit])
             digits.append(Digit(digit, confidence, (left, top, right - left, bottom - top), pixels))
         end = start
     # Among digits, what looks like none is a poor digit; a line of such is something else.
