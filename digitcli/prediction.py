@@ -56,7 +56,7 @@ MOST_PIXELS = 4_000_000
 LEAST_SIDE = 480
 """Pixels on a photo's longer side that are enough to find and read one digit."""
 
-NO_DIGIT = 0.5
+NO_DIGIT = 0.2
 """If the probabilities of the ten digits sum to less, there is none."""
 
 UNCERTAIN = 0.8

@@ -29,11 +29,11 @@ SURE_PART = 0.95
 MOST_READINGS = 4
 """Of the whole picture, that are tried beyond the first."""
 
-SURER = 0.1
+SURER = 0.05
 """By how much another reading must be surer than the first, which is the likeliest."""
 
 WRONG = 0.3
-"""Share of the other readings, and of the parts of a picture, that show no digit."""
+"""Share of the parts of a picture that show no digit."""
 
 _APART = 0.2
 """Distance of what is no part of the same digit, as a share of the larger one's longer side."""
@@ -79,8 +79,10 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
         several = reading.ink is not None and _apart(reading.ink)
         if row.max() < SURE and reading.ink is not None:  # what is in MNIST's form leaves nothing to find
             several = several or reading.box[2] >= _WIDE * reading.box[3]
-            more = [*islice(others, MOST_READINGS), *search(image)]
-            for other, its in zip(more, expecting(WRONG, _classified(more, probabilities)), strict=True):
+            wholes, parts = list(islice(others, MOST_READINGS)), list(search(image))
+            its_rows = _classified([*wholes, *parts], probabilities)
+            its_rows[len(wholes) :] = expecting(WRONG, its_rows[len(wholes) :])
+            for other, its in zip([*wholes, *parts], its_rows, strict=True):
                 if its.max() > row.max() + (SURER if row is first_row else 0):
                     reading, row = other, its
         ones.append(One(reading.pixels, row, reading.box, several))

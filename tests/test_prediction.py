@@ -246,10 +246,10 @@ def test_single_reads_one_digit_whatever_else_is_there() -> None:
 
 
 def test_what_is_likely_no_digit_has_a_reason() -> None:
-    (result,) = predict(sources(picture("a.png")), Doubting(0.4))
+    (result,) = predict(sources(picture("a.png")), Doubting(0.15))
     assert result.text is None
     assert result.reason == "no digit"
-    assert result.confidence == pytest.approx(0.6 * 0.4)
+    assert result.confidence == pytest.approx(0.6 * 0.15)
     assert len(result.likeliest(10)) == 10
 
 
@@ -257,7 +257,7 @@ def test_an_answer_of_low_confidence_is_uncertain(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(prediction, "UNCERTAIN", 0.5)
     (sure,) = predict(sources(picture("a.png")), Doubting(0.95))
     (unsure,) = predict(sources(picture("a.png")), Doubting(0.8))
-    (none,) = predict(sources(picture("a.png")), Doubting(0.4))
+    (none,) = predict(sources(picture("a.png")), Doubting(0.15))
     assert (sure.digit, unsure.digit) == (1, 1)
     assert (sure.uncertain, unsure.uncertain, none.uncertain) == (False, True, False)
 

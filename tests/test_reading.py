@@ -97,18 +97,20 @@ def test_a_doubtful_reading_gives_way_to_one_that_is_much_surer() -> None:
     assert not np.array_equal(doubt.pixels, better.pixels)
 
 
-def test_another_reading_must_not_be_likely_no_digit() -> None:
-    def mostly_nothing(images: np.ndarray) -> np.ndarray:
-        shares = np.linspace(
-            0.5, 0.8, len(images), dtype=np.float32
-        )  # the first is the only one in its batch
-        return np.eye(10, dtype=np.float32)[np.full(len(images), 7)] * shares[:, None]
+def test_a_part_of_a_picture_must_not_be_likely_no_digit() -> None:
+    picture = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(picture).ellipse((20, 20, 180, 180), outline=0, width=6)
+    picture.paste(page("6").resize((60, 50)), (70, 75))
 
-    uneven = page("6")
-    uneven.paste(120, (0, 0, 70, 20))
-    read = one(uneven, mostly_nothing)
-    assert read.probabilities is not None
-    assert read.probabilities.max() == np.float32(0.5)
+    def doubting(share: float) -> Callable[[np.ndarray], np.ndarray]:
+        shares = iter((0.5, share))
+        return lambda images: np.full((len(images), 1), next(shares)) * np.eye(10)[np.full(len(images), 7)]
+
+    likely_none, likely_digit = (one(picture, doubting(share)).probabilities for share in (0.8, 0.99))
+    assert likely_none is not None
+    assert likely_digit is not None
+    assert likely_none.max() == 0.5, "the whole picture's"
+    assert likely_digit.max() > 0.8
 
 
 def test_a_sure_reading_is_not_looked_at_again() -> None:
