@@ -22,8 +22,9 @@ from PIL import Image
 
 from digitcli import classifiers
 from digitcli.errors import ImageError
+from digitcli.expectations import Probabilities
 from digitcli.images.decode import open_picture
-from digitcli.reading import One, Probabilities, read_one
+from digitcli.reading import One, read_one
 from digitcli.sources.source import Source
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,15 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.expectations import expecting
+from digitcli.expectations import Probabilities, expecting
 from digitcli.images.components import find_components
 from digitcli.images.ink import Box, Ink, groups, on_page
 from digitcli.images.preprocess import Reading, readings
 from digitcli.images.search import search
-
-Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""A classifier: (n, 28, 28) uint8, 0 paper to 255 ink, to (n, 10) float32; what a row lacks to 1 is the
-probability that it is no digit."""
 
 SURE = 0.9
 """Probability of a digit with which the first reading is taken; below it others are tried."""

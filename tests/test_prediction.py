@@ -16,8 +16,9 @@ from PIL import Image, ImageDraw
 
 from digitcli import classifiers, prediction, reading, runs
 from digitcli.errors import ImageError
+from digitcli.expectations import Probabilities
 from digitcli.prediction import BATCH_SIZE, Mode, Prediction, predict
-from digitcli.reading import One, Probabilities, read_one
+from digitcli.reading import One, read_one
 from digitcli.sources.source import Source
 
 

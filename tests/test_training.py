@@ -14,7 +14,8 @@ from digitcli.data import synthetic
 from digitcli.data.digits import DataSet
 from digitcli.errors import DataError, UsageError
 from digitcli.training import augmentation
-from digitcli.training.calibration import calibrate
+from digitcli.training import run as run_module
+from digitcli.training.calibration import calibrate, expect_digits
 from digitcli.training.config import configure
 from digitcli.training.loop import fit, split
 from digitcli.training.run import train
@@ -228,6 +229,23 @@ def test_a_network_learns_what_is_no_digit(digits, tmp_path):
     assert network.probabilities(others).sum(1).mean() < 0.2
     assert network.probabilities(digits.images).sum(1).mean() > 0.9
     assert json.loads((run.directory / "run.json").read_text())["data"]["others"] == 200
+
+
+def test_a_network_expects_fewer_no_digits_than_it_was_trained_on(digits):
+    model = models.build(models.ModelSpec(hidden=(8,), no_digit=True))
+    before = read(model, digits)
+    expect_digits(model, 0.5)
+    after = read(model, digits)
+    # By Bayes' rule, the odds of no digit fall from 1:1 to 2:98, whatever the picture.
+    ratio = (after[:, 10] / (1 - after[:, 10])) / (before[:, 10] / (1 - before[:, 10]))
+    np.testing.assert_allclose(ratio, 2 / 98, rtol=1e-3)
+
+
+def test_a_run_with_no_digits_expects_few_of_them(digits, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(run_module, "expect_digits", lambda model, share: told.append(share))
+    train(small(epochs=1), DataSet(digits, None, "digits", others=digits.images[:200]), tmp_path / "run")
+    assert told == [200 / 800]
 
 
 def test_data_without_a_training_part_cannot_train(digits, tmp_path):

@@ -8,7 +8,7 @@ programming: Casey & Lecolinet 1996; LeCun et al. 1998, section V).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.expectations import expecting
+from digitcli.expectations import Probabilities, expecting
 from digitcli.images.components import Components, find_components
 from digitcli.images.cuts import Part, cut
 from digitcli.images.geometry import centre_by_mass, fit_in_20x20
@@ -24,8 +24,6 @@ from digitcli.images.ink import Box, Ink, box_of, grown, on_page
 from digitcli.images.preprocess import inks
 from digitcli.images.search import search
 from digitcli.images.strokes import even_strokes, stroke_width
-
-Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 MOST_PIECES = 6
 """Of a digit: what a broken stroke or a cut through it leaves."""

@@ -164,7 +164,7 @@ KINDS: dict[str, Kind] = {
 HELD_OUT_PARTS: frozenset[str | Step] = frozenset(
     {"crayon", "fountain pen", "music", "crumpled", lamps.blinds, cameras.webcam, settings.in_a_window}
 )
-"""Pens, papers, lamps and cameras that nothing is ever tuned or trained on."""
+"""Pens, papers, lamps, cameras and settings that nothing is ever tuned or trained on."""
 
 HELD_OUT = frozenset(
     name for name, kind in KINDS.items() if HELD_OUT_PARTS & {kind.pen, kind.paper, *kind.steps}

@@ -9,6 +9,7 @@ import numpy as np
 
 from digitcli import models
 from digitcli.data.digits import NO_DIGIT, NO_DIGITS, Digits
+from digitcli.expectations import odds
 
 _TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 401))
 _BATCH = 1000
@@ -23,13 +24,8 @@ def expect_digits(model: Any, share: float) -> None:
     """
     layer = model.get_layer(models.LOGITS_LAYER)
     kernel, bias = layer.get_weights()
-    bias[NO_DIGIT] += log_odds(NO_DIGITS) - log_odds(share)
+    bias[NO_DIGIT] += math.log(odds(NO_DIGITS) / odds(share))
     layer.set_weights([kernel, bias])
-
-
-def log_odds(share: float) -> float:
-    """Of a share between 0 and 1."""
-    return math.log(share / (1 - share))
 
 
 def calibrate(model: Any, digits: Digits) -> float:
