@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.data.digits import CLASSES, SIDE
-from digitcli.errors import DigitcliError, ModelError
+from digitcli.errors import DigitcliError, ModelError, UsageError
 from digitcli.networks import first_line, forward, load_keras, load_saved_model, picture_shape, with_softmax
 from digitcli.quiet import native_stderr_hidden
 
@@ -39,6 +39,7 @@ class Classifier:
 
     path: the file or SavedModel folder it came from.
     runtime: "LiteRT", "Keras" or "TensorFlow".
+    views: how many views of each picture, all slightly different, it reads to give their mean.
     network: the model in TensorFlow's hands, to be exported: a keras.Model or tf.Module from (n, 28, 28, 1)
         float32 in 0-1 to (n, 10) probabilities. None with LiteRT.
     gives_logits: whether the model itself lacks the softmax that `probabilities` then applies.
@@ -50,6 +51,7 @@ class Classifier:
         """batch: the only number of pictures the model takes at a time; None if it takes any."""
         self.path = path
         self.runtime = runtime
+        self.views = 1
         self.network = network
         self._forward = forward
         self._batch = batch
@@ -64,6 +66,15 @@ class Classifier:
         A row sums to 1, or to less with a model that has an eleventh output: what is missing is the
         probability that the picture shows no digit.
         """
+        if self.views == 1:
+            return self._probabilities(images)
+        from digitcli.images.augmentation import views  # one view should not pay for its import
+
+        each = views(images, self.views).reshape(-1, SIDE, SIDE)
+        mean: NDArray[np.float32] = self._probabilities(each).reshape(self.views, -1, CLASSES).mean(axis=0)
+        return mean
+
+    def _probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         outputs = self._outputs(images)
         return (softmax(outputs) if self.gives_logits else outputs)[:, :CLASSES]
 
@@ -85,16 +96,21 @@ class Classifier:
         return np.concatenate(results) if results else np.empty((0, CLASSES), np.float32)
 
 
-def load(path: Path, *, threads: int = THREADS) -> Classifier:
+def load(path: Path, *, threads: int = THREADS, views: int = 1) -> Classifier:
     """The classifier in a .tflite, .keras or .h5 file or a SavedModel folder, whatever its name.
 
-    threads: for LiteRT, at most; TensorFlow decides itself.
-    Raises ModelError, which names the file, if it is absent, damaged, no model, or no classifier of 28x28
-    pictures into ten classes; MissingExtraError if it needs TensorFlow and that is not installed.
+    threads: for LiteRT, at most; TensorFlow decides itself. views: see Classifier.
+    Raises UsageError for less than one view; ModelError, which names the file, if it is absent, damaged, no
+    model, or no classifier of 28x28 pictures into ten classes; MissingExtraError if it needs TensorFlow and
+    that is not installed.
     """
+    if views < 1:
+        raise UsageError(f"At least one view of each picture is needed, got {views}.")
     kind = recognise(path)
     try:
-        return _load_litert(path, threads) if kind == "tflite" else _load_network(path, kind)
+        classifier = _load_litert(path, threads) if kind == "tflite" else _load_network(path, kind)
+        classifier.views = views
+        return classifier
     except DigitcliError:
         raise
     except Exception as error:  # the runtimes raise nearly every kind there is

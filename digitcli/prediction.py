@@ -69,6 +69,7 @@ class Classifier(Protocol):
 
     path: Path
     runtime: str
+    views: int
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, 28, 28) uint8 to the probabilities of the digits, (n, 10) float32."""
@@ -146,7 +147,7 @@ def predict(
 
     from digitcli.parallel import map_in_order
 
-    elsewhere = partial(_read_elsewhere, read, classifier.path)
+    elsewhere = partial(_read_elsewhere, read, classifier.path, classifier.views)
     for batch, done in map_in_order(elsewhere, batches, min(_cores(), MOST_PROCESSES)):
         yield from done or map(_killed, batch)
 
@@ -220,14 +221,14 @@ class _Reader:
 _Opened = list[tuple[Source, Image.Image | ImageError]]
 
 
-def _read_elsewhere(read: _Reader, model: Path, batch: Sequence[Source]) -> list[Prediction]:
+def _read_elsewhere(read: _Reader, model: Path, views: int, batch: Sequence[Source]) -> list[Prediction]:
     """What the other processes are asked to do."""
-    return read(batch, _loaded(model).probabilities)
+    return read(batch, _loaded(model, views).probabilities)
 
 
 @cache
-def _loaded(model: Path) -> classifiers.Classifier:
-    return classifiers.load(model, threads=1)  # since there are as many processes as cores
+def _loaded(model: Path, views: int) -> classifiers.Classifier:
+    return classifiers.load(model, threads=1, views=views)  # since there are as many processes as cores
 
 
 def _killed(source: Source) -> Prediction:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tiny_models import IMAGES
 
 from digitcli import classifiers, tensorflow_setup
-from digitcli.errors import MissingExtraError, ModelError
+from digitcli.errors import MissingExtraError, ModelError, UsageError
+from digitcli.images.augmentation import views
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +43,16 @@ class TestLiteRT:
         assert classifier.runtime == "LiteRT"
         assert classifier.path == tflite
         assert_gives_expected(classifier)
+
+    def test_gives_the_mean_over_several_views(self, tflite: Path) -> None:
+        plain, averaged = classifiers.load(tflite), classifiers.load(tflite, views=4)
+        each = [plain.probabilities(view) for view in views(IMAGES, 4)]
+        np.testing.assert_allclose(averaged.probabilities(IMAGES), np.mean(each, axis=0), atol=1e-6)
+        assert averaged.probabilities(IMAGES[:0]).shape == (0, 10)
+
+    def test_less_than_one_view_is_refused(self, tflite: Path) -> None:
+        with pytest.raises(UsageError, match="At least one view"):
+            classifiers.load(tflite, views=0)
 
     @pytest.mark.parametrize("activation", ["softmax", None])
     def test_an_eleventh_output_is_the_probability_of_no_digit(

@@ -129,6 +129,18 @@ def test_the_newest_run_is_scored_by_default_and_everything_used_is_told_on_stde
     assert "other data" not in result.stderr
 
 
+def test_views_are_averaged(digitcli: Callable[..., Any], dot_reader: Path, archive: Path) -> None:
+    # A shifted view leaves a single dot partly between pixels, which makes the reader less sure.
+    one, four = (
+        json.loads(digitcli("evaluate", dot_reader, "--data", archive, "--json", *words).stdout)
+        for words in ([], ["--views", "4"])
+    )
+    assert four["loss"] != one["loss"]
+    refused = digitcli("evaluate", dot_reader, "--data", archive, "--views", "0")
+    assert refused.exit_code == 2
+    assert "At least one view" in refused.stderr
+
+
 def test_quiet_leaves_only_the_tables(digitcli: Callable[..., Any], dot_reader: Path, archive: Path) -> None:
     result = digitcli("evaluate", dot_reader, "--data", archive, "--quiet")
     assert result.stderr == ""

@@ -88,6 +88,14 @@ def test_csv_quotes_what_needs_it(digitcli: Run, model: Path, pictures: None) ->
     assert float(second.split(":")[1]) <= float(row[2])
 
 
+def test_views_are_averaged(digitcli: Run, model: Path, pictures: None) -> None:
+    one, four = (
+        json.loads(digitcli("predict", "one.png", "-m", model, "--json", *words).stdout)["results"][0]
+        for words in ([], ["--views", "4"])
+    )
+    assert four["confidence"] != one["confidence"]
+
+
 @pytest.mark.parametrize("words", [["--json"], ["--format", "json"]])
 def test_json_is_one_document(digitcli: Run, model: Path, broken: str, words: list[str]) -> None:
     result = digitcli("predict", "one.png", broken, "blank.png", "-m", model, "-k", 2, *words)

@@ -33,6 +33,7 @@ class FakeClassifier:
 
     path = Path("fake")
     runtime = "LiteRT"
+    views = 1
 
     def __init__(self) -> None:
         self.batches: list[int] = []

@@ -22,6 +22,7 @@ def evaluate(
     ] = None,
     model: options.Model = None,
     data: options.Data = "mnist",
+    views: options.Views = 1,
     json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -40,6 +41,8 @@ def evaluate(
 
       digitcli evaluate my-run --data digits.csv
 
+      digitcli evaluate my-run --views 9
+
       digitcli evaluate model.h5 --json | jq .accuracy
     """
     from digitcli import classifiers, evaluation, runs
@@ -49,7 +52,7 @@ def evaluate(
         raise UsageError(f"Two models are named, {source} and {model}. Leave one of them out.")
     out = options.output("evaluate", json, quiet, verbose, debug)
     found = runs.find_model(source or model)
-    classifier = classifiers.load(found.path)
+    classifier = classifiers.load(found.path, views=views)
     out.note(f"Model: {found.description}, through {classifier.runtime}.")
     dataset = options.read_data(data, out)
     digits = _part_to_score(dataset, out)

@@ -33,6 +33,15 @@ Model = Annotated[
     ),
 ]
 
+Views = Annotated[
+    int,
+    typer.Option(
+        "--views",
+        metavar="N",
+        help="Read N slightly different views of each picture, and take the mean: surer, but N times slower.",
+    ),
+]
+
 
 def output(command: str, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> Output:
     """The sink for one command. `debug` is read by cli, which also shows errors from before this point."""
@@ -49,6 +58,18 @@ def read_data(source: str, out: Output) -> DataSet:
     if dataset.warning:
         out.warn(dataset.warning)
     return dataset
+
+
+def seconds(option: str, text: str | None) -> float | None:
+    """The seconds of a time such as "90", "90s", "15m" or "1.5h". Raises UsageError if it is none."""
+    if text is None:
+        return None
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], text[-1]) if text[-1:] in units else (text, "s")
+    try:
+        return float(number) * units[unit]
+    except ValueError:
+        raise UsageError(f"{option} takes a time such as 60s, 15m or 2h; got '{text}'.") from None
 
 
 def integers(option: str, text: str | None) -> tuple[int, ...] | None:

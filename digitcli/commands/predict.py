@@ -60,6 +60,7 @@ def predict(
         Path | None,
         typer.Option(help="Draw what was read on a copy of the picture: to this file, or into this folder."),
     ] = None,
+    views: options.Views = 1,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -116,7 +117,7 @@ def predict(
     if annotate:
         sources = _annotatable(sources, annotate, force)
     found = runs.find_model(model)
-    classifier = classifiers.load(found.path)
+    classifier = classifiers.load(found.path, views=views)
     out.note(f"Model: {found.description}, through {classifier.runtime}.")
     described = {"path": str(found.path), "runtime": classifier.runtime}
 

@@ -1,0 +1,108 @@
+"""Random warps of digits: what one hand varies from one writing to the next."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitcli.data.digits import SIDE
+
+_CHUNK = 1000  # OpenCV takes pictures of up to 32,767 rows
+_MARGIN = 2  # rows between two pictures of a chunk, so that none bleeds into the next
+_CELLS = 4  # bumps of an elastic distortion along one side
+
+
+@dataclass(frozen=True)
+class Warp:
+    """How far a digit is warped at most, each amount drawn evenly from minus to plus its bound.
+
+    rotation: degrees. shear, scale: shares of the size, drawn apart for the two axes. shift: pixels.
+    elastic: standard deviation, in pixels, of a smooth random displacement (Simard, Steinkraus & Platt,
+        "Best Practices for Convolutional Neural Networks", 2003).
+    """
+
+    rotation: float = 12.0
+    shear: float = 0.2
+    scale: float = 0.12
+    shift: float = 2.2
+    elastic: float = 0.6
+
+
+SMALL = Warp(rotation=5.0, shear=0.05, scale=0.05, shift=1.0)
+"""Warps after which a digit is as well written as before."""
+
+
+def warp(images: NDArray[np.uint8], rng: np.random.Generator, bounds: Warp) -> NDArray[np.uint8]:
+    """Each image under a warp of its own, bilinear, black outside.
+
+    images: (n, 28, 28) uint8. rng: alone decides the warps. Turns and scales about the middle.
+    """
+    return _resample(images, *_sources(len(images), rng, bounds))
+
+
+def views(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    """Each image as it is, and then slightly warped in `count` - 1 ways that are the same for all and always.
+
+    images: (n, 28, 28) uint8. Returns (count, n, 28, 28).
+    """
+    rng = np.random.default_rng(0)
+    others = []
+    for _ in range(count - 1):
+        x, y = _sources(1, rng, SMALL)
+        others.append(_resample(images, *(np.broadcast_to(each, images.shape) for each in (x, y))))
+    return np.stack([images, *others])
+
+
+def _sources(
+    count: int, rng: np.random.Generator, bounds: Warp
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where each pixel of `count` warped images comes from: x and y, (count, 28, 28) in pixels."""
+    u = rng.uniform(-1, 1, (7, count)).astype(np.float32)
+    angle = u[0] * math.radians(bounds.rotation)
+    shear_x, shear_y = bounds.shear * u[1], bounds.shear * u[2]
+    scale_x, scale_y = 1 + bounds.scale * u[3], 1 + bounds.scale * u[4]
+    cos, sin = np.cos(angle), np.sin(angle)
+    middle = (SIDE - 1) / 2
+    to_x = [scale_x * (cos + shear_x * sin), scale_x * (shear_x * cos - sin), middle + bounds.shift * u[5]]
+    to_y = [scale_y * (sin + shear_y * cos), scale_y * (cos - shear_y * sin), middle + bounds.shift * u[6]]
+    row, column = np.indices((SIDE, SIDE), np.float32).reshape(2, -1) - np.float32(middle)
+    places = np.stack([column, row, np.ones_like(row)])
+    x, y = (np.stack(to, axis=1) @ places for to in (to_x, to_y))
+    if bounds.elastic:
+        heights = rng.standard_normal((2, count, len(_BUMPS)), np.float32)
+        move_x, move_y = bounds.elastic * (heights @ _BUMPS)
+        x, y = x + move_x, y + move_y
+    return x.reshape(-1, SIDE, SIDE), y.reshape(-1, SIDE, SIDE)
+
+
+def _resample(images: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.uint8]:
+    height = SIDE + 2 * _MARGIN
+    warped = np.empty_like(images)
+    for first in range(0, len(images), _CHUNK):
+        chunk = slice(first, first + _CHUNK)
+        # One call for a thousand images: they stand below one another in one tall picture.
+        tall = np.pad(images[chunk], ((0, 0), (_MARGIN, _MARGIN), (0, 0))).reshape(-1, SIDE)
+        tops = np.arange(len(tall) // height, dtype=np.float32)[:, None, None] * height + _MARGIN
+        rows = (y[chunk].clip(-1, SIDE) + tops).reshape(-1, SIDE)
+        result = cv2.remap(tall, x[chunk].reshape(-1, SIDE), rows, cv2.INTER_LINEAR)
+        warped[chunk] = result.reshape(-1, SIDE, SIDE)
+    return warped
+
+
+def _bumps() -> NDArray[np.float32]:
+    """(bumps, 784) cubic B-splines on a grid of knots, scaled so that their sum has variance 1."""
+    knots = np.arange(_CELLS + 3)
+    distance = np.abs(np.linspace(1, _CELLS + 1, SIDE) - knots[:, None])
+    near = 2 / 3 - distance**2 + distance**3 / 2
+    far = (2 - distance).clip(0) ** 3 / 6
+    splines = np.where(distance < 1, near, far)
+    bumps = np.kron(splines, splines)
+    scaled: NDArray[np.float32] = (bumps / np.sqrt((bumps**2).sum(axis=0).mean())).astype(np.float32)
+    return scaled
+
+
+_BUMPS = _bumps()
