@@ -6,6 +6,8 @@ and benchmarks/accuracy.py all read it from here.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,7 +25,8 @@ class ModelSpec:
     """What a network looks like. Input (28, 28, 1) float32 in 0-1, output the probabilities of ten digits.
 
     channels: filters of each convolutional stage; empty for a dense network.
-    depth: convolutions in each stage after the first.
+    depth: convolutions in each stage from the third on. The last of a stage has the stage's filters, those
+        before it the filters of the stage before.
     hidden: units of each dense layer before the last.
     dropout: share of units dropped after each dense layer, or before the last layer without one.
     no_digit: an eleventh output, the probability that it is no digit.
@@ -106,19 +109,20 @@ PRESETS = {
     "cnn": Preset(
         "small convolutional network, augmented",
         99.65,
-        ModelSpec(channels=(16, 32, 64), dropout=0.1),
-        Recipe(lr=0.006, schedule="cosine", batch_size=128, val_split=0.05, augment=True),
+        ModelSpec(channels=(16, 32, 64), depth=2),
+        Recipe(lr=0.012, schedule="cosine", val_split=0.05, augment=True, average=0.999),
     ),
     "best": Preset(
         "larger convolutional network, augmented, averaged weights",
         99.75,
-        ModelSpec(channels=(16, 32, 64), depth=2, dropout=0.1),
-        Recipe(lr=0.004, schedule="cosine", epochs=20, val_split=0.05, augment=True, average=0.999),
+        ModelSpec(channels=(24, 48, 96), depth=2),
+        Recipe(lr=0.01, schedule="cosine", epochs=30, val_split=0.05, augment=True, average=0.999),
     ),
     "mlp-512-64": Preset(
         "784-512-64-10, ReLU, Adam",
         97.64,
         ModelSpec(hidden=(512, 64)),
+        Recipe(batch_size=512, schedule="cosine"),
     ),
     "mlp-512": Preset(
         "784-512-10, ReLU, RMSprop",
@@ -135,6 +139,8 @@ PRESETS = {
 }  # fmt: skip
 
 DEFAULT_PRESET = "cnn"
+BEST_PAYS = 300.0
+"""Seconds of training on two cores from which `best` is ahead of `cnn`; see docs/training.md."""
 
 
 def preset(name: str) -> Preset:
@@ -144,58 +150,88 @@ def preset(name: str) -> Preset:
     return PRESETS[name]
 
 
+def for_time(seconds: float) -> str:
+    """The name of the preset that is most accurate after so many seconds of training on two cores."""
+    return "best" if seconds >= BEST_PAYS else "cnn"
+
+
 def parameter_count(spec: ModelSpec) -> int:
     """All weights of the network that `build` makes, counted without importing Keras."""
-    count, features, filters_in = 0, 28 * 28, 1
-    for stage, filters in enumerate(spec.channels):
-        for kernel in _kernels(spec, stage):
-            normalisation = 4 * filters
-            count += kernel * kernel * filters_in * filters + normalisation
-            filters_in = filters
-        features = (14 >> stage) ** 2 * filters
+    count, filters_in, side = 0, 1, 28
+    for kernel, filters, strides, pooled in _convolutions(spec):
+        normalisation = 4 * filters
+        count += kernel * kernel * filters_in * filters + normalisation
+        filters_in = filters
+        side = math.ceil(side / strides / (2 if pooled else 1))
+    features = side * side * filters_in
     for units in (*spec.hidden, spec.outputs):
         count += (features + 1) * units
         features = units
     return count
 
 
-def build(spec: ModelSpec) -> Any:
+def build(spec: ModelSpec, normalization: Any = None, dtype: str | None = None) -> Any:
     """A keras.Model for `spec`: (n, 28, 28, 1) float32 in 0-1 to (n, spec.outputs) probabilities.
 
-    A convolutional network starts with a strided convolution, since the full 28x28 is where the time goes
-    and costs no accuracy; each further stage ends in 2x2 max pooling. Weights are drawn from Keras's
-    global seed. Raises MissingExtraError without TensorFlow.
+    A convolutional network starts with a strided convolution, since the full 28x28 is where the time goes,
+    and costs no accuracy. Each further stage ends with a convolution that widens and 2x2 max pooling, before
+    the normalisation, which then has a quarter of the work. Weights are drawn from Keras's global seed.
+    normalization: the class of the normalising layers, keras.layers.BatchNormalization or one like it.
+    dtype: Keras's policy for all layers before the logits; float32 by default.
+    Raises MissingExtraError without TensorFlow.
     """
     import_tensorflow()
     import keras
     from keras import layers
 
+    normalization = normalization or layers.BatchNormalization
     x = inputs = keras.Input((28, 28, 1), name="image")
-    for stage, filters in enumerate(spec.channels):
-        for kernel in _kernels(spec, stage):
-            strides = 2 if stage == 0 else 1
-            x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
-            x = layers.BatchNormalization(momentum=0.95)(x)
-            x = layers.ReLU()(x)
-        if stage > 0:
-            x = layers.MaxPooling2D(2)(x)
-    x = layers.Flatten()(x)
+    for kernel, filters, strides, pooled in _convolutions(spec):
+        x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False, dtype=dtype)(x)
+        if pooled:
+            x = layers.MaxPooling2D(2, padding="same", dtype=dtype)(x)
+        x = normalization(momentum=0.95, dtype=dtype)(x)
+        x = layers.ReLU(dtype=dtype)(x)
+    x = layers.Flatten(dtype=dtype)(x)
     for units in spec.hidden:
-        x = layers.Dense(units, activation="relu")(x)
-        x = layers.Dropout(spec.dropout)(x)
+        x = layers.Dense(units, activation="relu", dtype=dtype)(x)
+        x = layers.Dropout(spec.dropout, dtype=dtype)(x)
     if not spec.hidden:
-        x = layers.Dropout(spec.dropout)(x)
+        x = layers.Dropout(spec.dropout, dtype=dtype)(x)
     x = layers.Dense(spec.outputs, name=LOGITS_LAYER)(x)
     return keras.Model(inputs, layers.Softmax(name=OUTPUT_LAYER)(x))
 
 
-def logits(model: Any) -> Any:
+def logits(model: Any, name: str | None = None) -> Any:
     """The same network without its last softmax, sharing all weights; what training works on."""
     import keras
 
-    return keras.Model(model.input, model.get_layer(OUTPUT_LAYER).input)
+    return keras.Model(model.input, model.get_layer(OUTPUT_LAYER).input, name=name)
 
 
-def _kernels(spec: ModelSpec, stage: int) -> tuple[int, ...]:
-    """Kernel sizes of the convolutions of one stage."""
-    return (5,) if stage == 0 else (3,) * spec.depth
+def ensemble(members: Sequence[Any]) -> Any:
+    """One keras.Model that reads by the mean of the logits of several, sharing their weights.
+
+    members: as from `build`, with the same outputs.
+    """
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((28, 28, 1), name="image")
+    each = [logits(member, f"member_{n}")(inputs) for n, member in enumerate(members, 1)]
+    return keras.Model(inputs, layers.Softmax(name=OUTPUT_LAYER)(layers.Average(name="mean")(each)))
+
+
+def last_layers(model: Any) -> list[Any]:
+    """The dense layers that give the logits: one, or one of each member of an ensemble."""
+    members = [layer for layer in model.layers if layer.name.startswith("member_")]
+    return [network.get_layer(LOGITS_LAYER) for network in members or [model]]
+
+
+def _convolutions(spec: ModelSpec) -> Iterator[tuple[int, int, int, bool]]:
+    """Kernel size, filters and strides of each convolution, and whether it is pooled."""
+    for stage, filters in enumerate(spec.channels):
+        if stage > 1:
+            for _ in range(spec.depth - 1):
+                yield 3, spec.channels[stage - 1], 1, False
+        yield (3, filters, 1, True) if stage else (5, filters, 2, False)

@@ -49,6 +49,7 @@ def test_json_is_the_whole_result(digitcli, data):
         "run": "my run",
         "preset": "mlp-512",
         "parameters": 784 * 16 + 16 + 16 * 10 + 10,
+        "members": 1,
         "epochs": 2,
         "best_epoch": 2,
         "val_accuracy": record["metrics"]["val_accuracy"],
@@ -57,6 +58,22 @@ def test_json_is_the_whole_result(digitcli, data):
         "seconds": record["metrics"]["seconds"],
     }
     assert result.stderr == ""
+
+
+def test_an_ensemble_in_a_time_budget(digitcli, data):
+    words = ["train", *TINY, "--data", data, "--ensemble", "2", "--time-budget", "0.1s", "-o", "both"]
+    result = digitcli(*words)
+    assert result.exit_code == 0
+    assert "2 networks of 12,730 parameters, 0.1 s" in result.stderr
+    assert "network 2/2  epoch 1  loss " in result.stderr
+    assert json.loads(Path("both/run.json").read_text())["config"]["members"] == 2
+
+
+@pytest.mark.parametrize("time", ["soon", "10d", "-5s", "0"])
+def test_a_time_budget_that_is_no_time_is_refused(digitcli, data, time):
+    result = digitcli("train", *TINY, "--data", data, f"--time-budget={time}")
+    assert result.exit_code == 2
+    assert "time" in result.stderr
 
 
 def test_options_replace_the_preset_s_values(digitcli, data):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -13,12 +14,14 @@ from digitcli import classifiers, models
 from digitcli.data import synthetic
 from digitcli.data.digits import DataSet
 from digitcli.errors import DataError, UsageError
-from digitcli.training import augmentation
+from digitcli.images.augmentation import Warp
+from digitcli.training import feed, loop
 from digitcli.training import run as run_module
 from digitcli.training.calibration import calibrate, expect_digits
 from digitcli.training.config import configure
 from digitcli.training.loop import fit, split
 from digitcli.training.run import train
+from digitcli.training.schedule import learning_rate
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,14 @@ def test_run_is_named_after_preset_rate_and_epochs():
 
 
 @pytest.mark.parametrize(
-    "values", [{"patience": 0}, {"patience": 3, "recipe": {"val_split": 0.0}}, {"seed": -1}]
+    "values",
+    [
+        {"patience": 0},
+        {"patience": 3, "recipe": {"val_split": 0.0}},
+        {"seed": -1},
+        {"members": 0},
+        {"time_budget": 0.0},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(values):
     with pytest.raises(UsageError):
@@ -74,6 +84,15 @@ def test_every_preset_learns(digits, preset):
     fitted = fit(small(preset, epochs=5, lr=0.005), digits)
     assert fitted.history[-1].loss < fitted.history[0].loss
     assert fitted.history[-1].accuracy > 0.3  # guessing gets 0.1
+
+
+def test_a_network_learns_in_bfloat16_too_and_is_kept_in_float32(digits, monkeypatch):
+    # Where the processor has no bfloat16 this is slow, but the same.
+    monkeypatch.setattr(loop, "PRECISION", "mixed_bfloat16")
+    fitted = fit(small("cnn", epochs=5, lr=0.005), digits)
+    assert fitted.history[-1].accuracy > 0.3
+    assert {weight.dtype for weight in fitted.model.get_weights()} == {np.dtype(np.float32)}
+    assert read(fitted.model, digits).dtype == np.float32
 
 
 def test_same_seed_gives_the_same_weights_and_another_seed_others(digits):
@@ -159,18 +178,6 @@ def test_batch_larger_than_the_data_is_one_step(digits):
     assert [step.steps for step in steps] == [1]
 
 
-def test_warp_moves_every_image_a_little_and_keeps_its_ink(digits):
-    images = digits.images[:200, ..., None] / np.float32(255)
-    warped = augmentation.warp(images, (1, 2)).numpy()
-    assert warped.shape == images.shape
-    assert 0 <= warped.min() <= warped.max() <= 1 + 1e-6
-    assert (np.abs(warped - images).mean((1, 2, 3)) > 0).all()
-    ink = warped.sum((1, 2, 3)) / images.sum((1, 2, 3))
-    assert 0.6 < ink.min() < ink.max() < 1.6
-    assert np.array_equal(warped, augmentation.warp(images, (1, 2)).numpy())
-    assert not np.array_equal(warped, augmentation.warp(images, (1, 3)).numpy())
-
-
 def test_run_directory_holds_all_that_is_promised(digits, tmp_path):
     data = DataSet(digits, synthetic.generate(100, seed=2), "synthetic digits")
     run = train(small(), data, tmp_path / "run")
@@ -246,6 +253,69 @@ def test_a_run_with_no_digits_expects_few_of_them(digits, tmp_path, monkeypatch)
     monkeypatch.setattr(run_module, "expect_digits", lambda model, share: told.append(share))
     train(small(epochs=1), DataSet(digits, None, "digits", others=digits.images[:200]), tmp_path / "run")
     assert told == [200 / 800]
+
+
+def test_an_ensemble_reads_by_the_mean_of_its_members_logits(digits, tmp_path):
+    config = replace(small("cnn", val_split=0.0), members=2)
+    run = train(config, DataSet(digits, None, "digits"), tmp_path / "run")
+    members = [fit(config, digits, member=member).model for member in (1, 2)]
+    logits = [np.log(read(member, digits)) for member in members]
+    assert not np.allclose(*logits, atol=0.01)
+    mean = np.exp((logits[0] + logits[1]) / 2)
+    whole = keras.models.load_model(run.directory / "model.keras")
+    np.testing.assert_allclose(read(whole, digits), mean / mean.sum(1, keepdims=True), atol=1e-4)
+    assert [(row.member, row.epoch) for row in run.history] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert run.parameters == 2 * members[0].count_params()
+
+
+def test_an_ensemble_is_calibrated_as_a_whole(digits, tmp_path):
+    config = replace(small("cnn", epochs=4), members=2)
+    run = train(config, DataSet(digits, None, "digits"), tmp_path / "run")
+    whole = keras.models.load_model(run.directory / "model.keras")
+    _, validation = split(digits, config.recipe.val_split, config.seed)
+    assert calibrate(whole, validation) == pytest.approx(1, rel=0.02)
+    assert run.validation.accuracy == pytest.approx(share_right(whole, validation))
+
+
+def test_a_time_budget_ends_training_with_the_schedule_at_its_end(digits):
+    # The first call alone, which builds the graph, takes longer than this.
+    config = replace(small("cnn", schedule="cosine", epochs=1000), time_budget=0.05)
+    steps = []
+    fitted = fit(config, digits, on_step=steps.append)
+    assert len(fitted.history) == 1
+    assert steps[-1].progress == 1
+
+
+def test_cosine_schedule_rises_to_its_rate_and_falls_to_zero():
+    recipe = models.Recipe(lr=0.01, schedule="cosine")
+    rates = [learning_rate(recipe, progress) for progress in np.linspace(0, 1, 101)]
+    top = int(np.argmax(rates))
+    assert rates[top] == pytest.approx(0.01)
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_batches_hold_every_image_once_with_its_label():
+    images = np.arange(103, dtype=np.uint8).repeat(784).reshape(-1, 28, 28)
+    labels = np.arange(103, dtype=np.int32)
+    parts = list(feed.batches(images, labels, 10, at_a_time=3, seed=(1, 2), bounds=None))
+    assert [len(part[1]) for part in parts] == [3, 3, 3, 1]
+    seen = np.concatenate([part[1].ravel() for part in parts])
+    pixels = np.concatenate([part[0].reshape(-1, 784)[:, 0] for part in parts])
+    np.testing.assert_array_equal(pixels, seen)
+    assert len(set(seen.tolist())) == 100
+
+
+@pytest.mark.parametrize("bounds", [None, Warp()])
+def test_batches_are_decided_by_their_seed(digits, bounds):
+    def pixels(seed):
+        labels = digits.labels.astype(np.int32)
+        parts = feed.batches(digits.images, labels, 50, at_a_time=5, seed=seed, bounds=bounds)
+        return np.concatenate([part[0] for part in parts])
+
+    np.testing.assert_array_equal(pixels((1, 1)), pixels((1, 1)))
+    assert not np.array_equal(pixels((1, 1)), pixels((1, 2)))
 
 
 def test_data_without_a_training_part_cannot_train(digits, tmp_path):

@@ -20,8 +20,14 @@ Training = "Training"
 
 def train(
     preset: Annotated[
-        str, typer.Option("--preset", "-p", metavar="NAME", help=f"One of: {', '.join(models.PRESETS)}.")
-    ] = models.DEFAULT_PRESET,
+        str | None,
+        typer.Option(
+            "--preset",
+            "-p",
+            metavar="NAME",
+            help=f"One of: {', '.join(models.PRESETS)}. Default: {models.DEFAULT_PRESET}.",
+        ),
+    ] = None,
     list_presets: Annotated[
         bool, typer.Option("--list-presets", help="Show the presets with their sizes, and train nothing.")
     ] = False,
@@ -68,6 +74,23 @@ def train(
             rich_help_panel=Training,
         ),
     ] = None,
+    time_budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="60s|15m|2h",
+            help="Train as well as that time allows, whatever number of epochs that is.",
+            rich_help_panel=Training,
+        ),
+    ] = None,
+    ensemble: Annotated[
+        int,
+        typer.Option(
+            "--ensemble",
+            metavar="N",
+            help="Train N networks that read together, by the mean of their logits.",
+            rich_help_panel=Training,
+        ),
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Decides everything random.", rich_help_panel=Training)] = 0,
     tensorboard: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard logs to this folder.")
@@ -88,6 +111,10 @@ def train(
 
       digitcli train --preset mlp-512-64 --epochs 18 --output my-run
 
+      digitcli train --time-budget 60s
+
+      digitcli train --preset best --ensemble 5
+
       digitcli train --hidden 300,100 --preset mlp-512 --lr 0.002 --patience 3
     """
     out = options.output("train", json, quiet, verbose, debug)
@@ -102,6 +129,8 @@ def train(
         preset,
         seed=seed,
         patience=patience,
+        members=ensemble,
+        time_budget=options.seconds("--time-budget", time_budget),
         model={"hidden": options.integers("--hidden", hidden), "dropout": dropout},
         recipe={
             "epochs": epochs,
@@ -118,15 +147,17 @@ def train(
 
     dataset = options.read_data(data, out)
     out.note(f"Data: {dataset.origin}")
-    out.note(f"Training {config.preset}: {models.parameter_count(config.model):,} parameters, "
-             f"{config.recipe.epochs} epochs, seed {config.seed}")  # fmt: skip
+    members = f"{config.members} networks of " if config.members > 1 else ""
+    length = f"{config.recipe.epochs} epochs" if config.time_budget is None else f"{config.time_budget:g} s"
+    out.note(f"Training {config.preset}: {members}{models.parameter_count(config.model):,} parameters, "
+             f"{length}, seed {config.seed}")  # fmt: skip
 
     from digitcli.commands.training_display import TrainingDisplay
 
     with out.progress("Starting TensorFlow"):
         from digitcli.training.run import train as train_run
 
-    with TrainingDisplay(out, config.recipe.epochs) as display:
+    with TrainingDisplay(out, config) as display:
         run = train_run(
             config,
             dataset,
@@ -160,16 +191,17 @@ def _show_presets(out: Output) -> None:
 
 
 def _show_run(out: Output, run: TrainedRun) -> None:
-    best = run.history[run.best_epoch - 1]
+    val_accuracy = None if run.validation is None else run.validation.accuracy
     accuracy = None if run.test is None else run.test.accuracy
     out.document(
         {
             "run": str(run.directory),
             "preset": run.config.preset,
             "parameters": run.parameters,
-            "epochs": len(run.history),
+            "members": run.config.members,
+            "epochs": run.history[-1].epoch,
             "best_epoch": run.best_epoch,
-            "val_accuracy": best.val_accuracy,
+            "val_accuracy": val_accuracy,
             "test_accuracy": accuracy,
             "test_loss": None if run.test is None else run.test.loss,
             "seconds": round(run.seconds, 3),
@@ -180,8 +212,8 @@ def _show_run(out: Output, run: TrainedRun) -> None:
         [
             ["run", run.directory],
             ["parameters", f"{run.parameters:,}"],
-            ["epoch kept", f"{run.best_epoch} of {len(run.history)}"],
-            ["validation accuracy", _percent(best.val_accuracy)],
+            ["epoch kept", f"{run.best_epoch} of {run.history[-1].epoch}"],
+            ["validation accuracy", _percent(val_accuracy)],
             ["test accuracy", _percent(accuracy)],
             ["training time", f"{run.seconds:.1f} s"],
         ],

@@ -10,19 +10,21 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from digitcli.output import Output
 
 if TYPE_CHECKING:
+    from digitcli.training.config import TrainConfig
     from digitcli.training.loop import EpochReport, StepReport
 
 
 class TrainingDisplay:
     """A context manager whose `step` and `epoch` are the callbacks of training."""
 
-    def __init__(self, out: Output, epochs: int) -> None:
+    def __init__(self, out: Output, config: TrainConfig) -> None:
         self._out = out
-        self._epochs = epochs
+        self._members = config.members
+        self._epochs = config.recipe.epochs if config.time_budget is None else None
         self._bar: Progress | None = None
         if out.shows_progress:
             self._bar = Progress(
-                TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+                TextColumn("{task.description}"),
                 BarColumn(bar_width=None),
                 TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
                 TextColumn("loss {task.fields[loss]:.4f}"),
@@ -34,7 +36,7 @@ class TrainingDisplay:
                 refresh_per_second=5,
             )
             self._task = self._bar.add_task(
-                "", total=None, epoch=1, epochs=epochs, step=0, steps="?", loss=0.0, accuracy=0.0, speed=0.0
+                self._place(1, 1), total=1.0, step=0, steps="?", loss=0.0, accuracy=0.0, speed=0.0
             )
 
     def __enter__(self) -> Self:
@@ -55,9 +57,8 @@ class TrainingDisplay:
         if self._bar:
             self._bar.update(
                 self._task,
-                total=self._epochs * report.steps,
-                completed=(report.epoch - 1) * report.steps + report.step,
-                epoch=report.epoch,
+                description=self._place(report.member, report.epoch),
+                completed=report.progress,
                 step=report.step,
                 steps=report.steps,
                 loss=report.loss,
@@ -67,8 +68,13 @@ class TrainingDisplay:
 
     def epoch(self, report: EpochReport) -> None:
         """Leaves a line that stays."""
-        line = f"epoch {report.epoch:{len(str(self._epochs))}}/{self._epochs}"
+        line = self._place(report.member, report.epoch)
         line += f"  loss {report.loss:.4f}  accuracy {report.accuracy:.2%}"
         if report.val_loss is not None:
             line += f"  val loss {report.val_loss:.4f}  val accuracy {report.val_accuracy:.2%}"
         self._out.note(f"{line}  {report.seconds:.1f} s")
+
+    def _place(self, member: int, epoch: int) -> str:
+        of_members = f"network {member}/{self._members}  " if self._members > 1 else ""
+        of_epochs = f"{epoch:{len(str(self._epochs))}}/{self._epochs}" if self._epochs else f"{epoch}"
+        return f"{of_members}epoch {of_epochs}"

@@ -18,21 +18,22 @@ _BATCH = 1000
 def expect_digits(model: Any, share: float) -> None:
     """Makes a network that was trained on a `share` of no digits expect the NO_DIGITS that people show it.
 
-    model: as from `models.build`, with an output for no digit, whose log odds move by the difference
-    (Saerens, Latinne & Decaestecker, "Adjusting the Outputs of a Classifier to New a Priori Probabilities",
-    2002).
+    model: as from `models.build` or `models.ensemble`, with an output for no digit, whose log odds move by
+    the difference (Saerens, Latinne & Decaestecker, "Adjusting the Outputs of a Classifier to New a Priori
+    Probabilities", 2002).
     """
-    layer = model.get_layer(models.LOGITS_LAYER)
-    kernel, bias = layer.get_weights()
-    bias[NO_DIGIT] += math.log(odds(NO_DIGITS) / odds(share))
-    layer.set_weights([kernel, bias])
+    for layer in models.last_layers(model):
+        kernel, bias = layer.get_weights()
+        bias[NO_DIGIT] += math.log(odds(NO_DIGITS) / odds(share))
+        layer.set_weights([kernel, bias])
 
 
 def calibrate(model: Any, digits: Digits) -> float:
     """Divides the logits of a trained network by the temperature that makes `digits` least surprising.
 
-    model: as from `models.build`; the temperature goes into the weights of its last layer, so that every file
-    and every runtime has it. What it reads stays the same. digits: none that it was trained on.
+    model: as from `models.build` or `models.ensemble`; the temperature goes into the weights before its
+    logits, so that every file and every runtime has it. What it reads stays the same. digits: none that it
+    was trained on.
     Returns the temperature: above 1 if the network was too sure of itself, below if it was too modest.
     Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", 2017.
     """
@@ -49,6 +50,6 @@ def calibrate(model: Any, digits: Digits) -> float:
         return float((totals - right / temperature).mean())
 
     temperature = float(min(_TEMPERATURES.tolist(), key=surprise))
-    layer = model.get_layer(models.LOGITS_LAYER)
-    layer.set_weights([weight / temperature for weight in layer.get_weights()])
+    for layer in models.last_layers(model):
+        layer.set_weights([weight / temperature for weight in layer.get_weights()])
     return temperature

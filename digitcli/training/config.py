@@ -17,6 +17,8 @@ class TrainConfig:
     preset: the name it started from; `model` and `recipe` are what is used.
     patience: epochs without a better validation loss after which training stops and goes back to the best
         one; None to run all epochs.
+    members: networks to train, each from a seed of its own, that read together by the mean of their logits.
+    time_budget: seconds that training takes, whatever number of epochs that is; None for the recipe's epochs.
     """
 
     preset: str
@@ -24,34 +26,47 @@ class TrainConfig:
     recipe: models.Recipe
     seed: int = 0
     patience: int | None = None
+    members: int = 1
+    time_budget: float | None = None
 
     def __post_init__(self) -> None:
         if self.patience is not None and self.patience < 1:
             raise UsageError(f"Patience must be at least one epoch, got {self.patience}.")
         if self.patience is not None and self.recipe.val_split == 0:
             raise UsageError("Patience needs a validation split above 0 to watch.")
+        if self.members < 1:
+            raise UsageError(f"An ensemble needs at least one member, got {self.members}.")
+        if self.time_budget is not None and not self.time_budget > 0:
+            raise UsageError(f"The time budget must be above 0 seconds, got {self.time_budget:g}.")
         if self.seed < 0:
             raise UsageError(f"The seed must not be negative, got {self.seed}.")
 
     @property
     def run_name(self) -> str:
-        """Name of the run's directory: preset, learning rate and epochs."""
-        return f"{self.preset}-lr{self.recipe.lr:g}-e{self.recipe.epochs}"
+        """Name of the run's directory: preset, learning rate, epochs or seconds, members if several."""
+        length = f"e{self.recipe.epochs}" if self.time_budget is None else f"{self.time_budget:g}s"
+        members = f"-x{self.members}" if self.members > 1 else ""
+        return f"{self.preset}-lr{self.recipe.lr:g}-{length}{members}"
 
 
 def configure(
-    preset: str = models.DEFAULT_PRESET,
+    preset: str | None = None,
     *,
     seed: int = 0,
     patience: int | None = None,
+    members: int = 1,
+    time_budget: float | None = None,
     model: Mapping[str, Any] | None = None,
     recipe: Mapping[str, Any] | None = None,
 ) -> TrainConfig:
     """The configuration of a preset with some of its values replaced.
 
+    preset: by default models.DEFAULT_PRESET, or what is most accurate after `time_budget` seconds.
     model, recipe: fields of ModelSpec and Recipe to override; those that are None keep the preset's value.
     Raises UsageError for an unknown preset or a value that makes no sense.
     """
+    if preset is None:
+        preset = models.DEFAULT_PRESET if time_budget is None else models.for_time(time_budget / members)
     base = models.preset(preset)
     return TrainConfig(
         preset,
@@ -59,6 +74,8 @@ def configure(
         replace(base.recipe, **_given(recipe)),
         seed=seed,
         patience=patience,
+        members=members,
+        time_budget=time_budget,
     )
 
 

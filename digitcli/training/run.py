@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import platform
 import time
@@ -12,8 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import digitcli
-from digitcli import classifiers, runs
+from digitcli import classifiers, models, runs
 from digitcli.data.digits import DataSet, Digits
 from digitcli.errors import DataError, MissingExtraError
 from digitcli.evaluation import Evaluation, evaluate
@@ -40,7 +44,9 @@ INPUT = {
 class TrainedRun:
     """A finished run.
 
-    directory: where it is. best_epoch: the epoch whose weights it has. seconds: time for training alone.
+    directory: where it is. history: of all members. best_epoch: the epoch whose weights it has, of an
+    ensemble its last member's. validation: scores of model.tflite on the validation split; None without one.
+    seconds: time for training alone.
     test: scores of model.tflite on the test part; None if the data has none.
     """
 
@@ -49,6 +55,7 @@ class TrainedRun:
     parameters: int
     history: tuple[EpochReport, ...]
     best_epoch: int
+    validation: Evaluation | None
     test: Evaluation | None
     seconds: float
 
@@ -83,7 +90,7 @@ def train(
 
     with runs.writing(directory, force=force) as temporary:
         start = time.perf_counter()
-        fitted = fit(config, data.train, data.others, on_step=on_step, on_epoch=report)
+        fitted = _fit_members(config, data.train, data.others, on_step, report)
         if data.others is not None:
             expect_digits(fitted.model, len(data.others) / (len(data.others) + len(data.train)))
         _, validation = split(data.train, config.recipe.val_split, config.seed)
@@ -91,12 +98,30 @@ def train(
         seconds = time.perf_counter() - start
         fitted.model.save(temporary / runs.KERAS_MODEL)
         tflite.write(fitted.model, temporary / runs.LITERT_MODEL)
-        test = evaluate(classifiers.load(temporary / runs.LITERT_MODEL), data.test) if data.test else None
+        classifier = classifiers.load(temporary / runs.LITERT_MODEL)
+        val, test = (evaluate(classifier, part) if part else None for part in (validation, data.test))
         _write_history(fitted.history, temporary / "history.csv")
         curves.draw(fitted.history, directory.name, temporary / "curves.png")
-        runs.write_record(temporary, _record(config, data, fitted, temperature, test, seconds))
+        runs.write_record(temporary, _record(config, data, fitted, temperature, val, test, seconds))
     parameters = fitted.model.count_params()
-    return TrainedRun(directory, config, parameters, fitted.history, fitted.best_epoch, test, seconds)
+    return TrainedRun(directory, config, parameters, fitted.history, fitted.best_epoch, val, test, seconds)
+
+
+def _fit_members(
+    config: TrainConfig,
+    digits: Digits,
+    others: NDArray[np.uint8] | None,
+    on_step: Callable[[StepReport], None],
+    on_epoch: Callable[[EpochReport], None],
+) -> Fitted:
+    members = [
+        fit(config, digits, others, member=member, on_step=on_step, on_epoch=on_epoch)
+        for member in range(1, config.members + 1)
+    ]
+    if len(members) == 1:
+        return members[0]
+    history = tuple(itertools.chain.from_iterable(member.history for member in members))
+    return Fitted(models.ensemble([member.model for member in members]), history, members[-1].best_epoch)
 
 
 def _record(
@@ -104,10 +129,11 @@ def _record(
     data: DataSet,
     fitted: Fitted,
     temperature: float,
+    validation: Evaluation | None,
     test: Evaluation | None,
     seconds: float,
 ) -> dict[str, Any]:
-    best = fitted.history[fitted.best_epoch - 1]
+    best = next(report for report in reversed(fitted.history) if report.epoch == fitted.best_epoch)
     return {
         "schema": 1,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -123,8 +149,8 @@ def _record(
             "best_epoch": best.epoch,
             "loss": best.loss,
             "accuracy": best.accuracy,
-            "val_loss": best.val_loss,
-            "val_accuracy": best.val_accuracy,
+            "val_loss": validation.loss if validation else None,
+            "val_accuracy": validation.accuracy if validation else None,
             "temperature": round(temperature, 4),
             "test_loss": test.loss if test else None,
             "test_accuracy": test.accuracy if test else None,
