@@ -139,8 +139,6 @@ PRESETS = {
 }  # fmt: skip
 
 DEFAULT_PRESET = "cnn"
-BEST_PAYS = 300.0
-"""Seconds of training on two cores from which `best` is ahead of `cnn`; see docs/training.md."""
 
 
 def preset(name: str) -> Preset:
@@ -148,11 +146,6 @@ def preset(name: str) -> Preset:
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
     return PRESETS[name]
-
-
-def for_time(seconds: float) -> str:
-    """The name of the preset that is most accurate after so many seconds of training on two cores."""
-    return "best" if seconds >= BEST_PAYS else "cnn"
 
 
 def parameter_count(spec: ModelSpec) -> int:

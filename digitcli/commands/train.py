@@ -20,14 +20,8 @@ Training = "Training"
 
 def train(
     preset: Annotated[
-        str | None,
-        typer.Option(
-            "--preset",
-            "-p",
-            metavar="NAME",
-            help=f"One of: {', '.join(models.PRESETS)}. Default: {models.DEFAULT_PRESET}.",
-        ),
-    ] = None,
+        str, typer.Option("--preset", "-p", metavar="NAME", help=f"One of: {', '.join(models.PRESETS)}.")
+    ] = models.DEFAULT_PRESET,
     list_presets: Annotated[
         bool, typer.Option("--list-presets", help="Show the presets with their sizes, and train nothing.")
     ] = False,

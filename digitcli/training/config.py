@@ -50,7 +50,7 @@ class TrainConfig:
 
 
 def configure(
-    preset: str | None = None,
+    preset: str = models.DEFAULT_PRESET,
     *,
     seed: int = 0,
     patience: int | None = None,
@@ -61,12 +61,9 @@ def configure(
 ) -> TrainConfig:
     """The configuration of a preset with some of its values replaced.
 
-    preset: by default models.DEFAULT_PRESET, or what is most accurate after `time_budget` seconds.
     model, recipe: fields of ModelSpec and Recipe to override; those that are None keep the preset's value.
     Raises UsageError for an unknown preset or a value that makes no sense.
     """
-    if preset is None:
-        preset = models.DEFAULT_PRESET if time_budget is None else models.for_time(time_budget / members)
     base = models.preset(preset)
     return TrainConfig(
         preset,
