@@ -35,6 +35,11 @@ _IN_A_GROUP_OF_ITS_OWN: dict[str, Any] = (
 )
 
 
+def cores() -> int:
+    """Those that this process may use, which in a container may be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def map_in_order(
     function: Callable[[Item], Result], items: Iterable[Item], processes: int
 ) -> Generator[tuple[Item, Result | None], None, None]:

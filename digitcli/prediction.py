@@ -145,10 +145,10 @@ def predict(
         spent += time.perf_counter() - started
         yield from results
 
-    from digitcli.parallel import map_in_order
+    from digitcli.parallel import cores, map_in_order
 
     elsewhere = partial(_read_elsewhere, read, classifier.path, classifier.views)
-    for batch, done in map_in_order(elsewhere, batches, min(_cores(), MOST_PROCESSES)):
+    for batch, done in map_in_order(elsewhere, batches, min(cores(), MOST_PROCESSES)):
         yield from done or map(_killed, batch)
 
 
@@ -324,8 +324,3 @@ def _size(source: Source) -> int:
             return len(content)
         case _:
             return 0
-
-
-def _cores() -> int:
-    # Those that this process may use, which in a container may be fewer than there are.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

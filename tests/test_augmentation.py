@@ -24,6 +24,12 @@ def warped(images, bounds, seed=0):
     return warp(images, np.random.default_rng(seed), bounds)
 
 
+def block(rows, columns):
+    image = np.zeros((28, 28), np.uint8)
+    image[rows, columns] = 255
+    return image
+
+
 def middle(image):
     rows, columns = np.indices(image.shape)
     return np.array([(image * rows).sum(), (image * columns).sum()]) / image.sum()
@@ -69,19 +75,17 @@ def test_more_images_than_one_call_of_opencv_takes(images):
 @settings(max_examples=30, deadline=None)
 @given(shift=st.floats(0.5, 4), seed=st.integers(0, 1000))
 def test_a_shift_moves_the_middle_by_no_more_than_its_bound(shift, seed):
-    image = np.zeros((1, 28, 28), np.uint8)
-    image[0, 12:16, 12:16] = 255
-    (result,) = warped(image, replace(NONE, shift=shift), seed)
-    moved = np.abs(middle(result) - middle(image[0]))
+    image = block(slice(12, 16), slice(12, 16))
+    (result,) = warped(image[None], replace(NONE, shift=shift), seed)
+    moved = np.abs(middle(result) - middle(image))
     assert (moved <= shift + 0.05).all()
 
 
 @settings(max_examples=30, deadline=None)
 @given(rotation=st.floats(5, 60), seed=st.integers(0, 1000))
 def test_a_rotation_turns_about_the_middle_by_no_more_than_its_bound(rotation, seed):
-    image = np.zeros((1, 28, 28), np.uint8)
-    image[0, 13:15, 19:23] = 255
-    (result,) = warped(image, replace(NONE, rotation=rotation), seed)
+    image = block(slice(13, 15), slice(19, 23))
+    (result,) = warped(image[None], replace(NONE, rotation=rotation), seed)
     row, column = middle(result) - 13.5
     assert abs(np.degrees(np.arctan2(row, column))) <= rotation + 1
     assert np.hypot(row, column) == pytest.approx(7, abs=0.3)

@@ -69,7 +69,7 @@ def test_an_ensemble_in_a_time_budget(digitcli, data):
     assert json.loads(Path("both/run.json").read_text())["config"]["members"] == 2
 
 
-@pytest.mark.parametrize("time", ["soon", "10d", "-5s", "0"])
+@pytest.mark.parametrize("time", ["soon", "10d", "-5s", "0", "inf", "nan"])
 def test_a_time_budget_that_is_no_time_is_refused(digitcli, data, time):
     result = digitcli("train", *TINY, "--data", data, f"--time-budget={time}")
     assert result.exit_code == 2

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
-from digitcli import classifiers, prediction, reading, runs
+from digitcli import classifiers, parallel, prediction, reading, runs
 from digitcli.errors import ImageError
 from digitcli.expectations import Probabilities
 from digitcli.prediction import BATCH_SIZE, Mode, Prediction, predict
@@ -220,7 +220,7 @@ def test_few_pictures_and_those_for_tensorflow_start_no_other_process(
 
 def test_a_killed_process_is_the_error_of_its_pictures_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction, "_read_elsewhere", dying.die_of_b)
-    monkeypatch.setattr(prediction, "_cores", lambda: 1)
+    monkeypatch.setattr(parallel, "cores", lambda: 1)
     monkeypatch.setattr(prediction, "FIRST_BATCH", 1)
     monkeypatch.setattr(prediction, "BATCH_SIZE", 1)
     read = results("a.png", "b.png", "c.png", start_up=0)

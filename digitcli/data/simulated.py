@@ -7,7 +7,6 @@ by mistake is not: part of a digit, two run together, the ruling, letters and sc
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
 from itertools import islice
 
@@ -23,7 +22,7 @@ from digitcli.images.preprocess import Reading, readings
 from digitcli.images.search import search
 from digitcli.images.segment import candidates
 from digitcli.output import Progress
-from digitcli.parallel import map_in_order
+from digitcli.parallel import cores, map_in_order
 from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, not_digits, picture
 
 Example = tuple[NDArray[np.uint8], int]
@@ -64,7 +63,7 @@ def dataset(
     starts = range(0, pictures, CHUNK)
     chunks = [(seed, start, min(start + CHUNK, pictures)) for start in starts]
     images, labels = [], []
-    for (_, _, end), drawn in map_in_order(examples, chunks, os.cpu_count() or 1):
+    for (_, _, end), drawn in map_in_order(examples, chunks, cores()):
         if drawn is None:
             raise DataError("A process that drew pictures was killed, perhaps for want of memory. Try again.")
         images.append(drawn[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,8 +37,8 @@ class TrainConfig:
             raise UsageError("Patience needs a validation split above 0 to watch.")
         if self.members < 1:
             raise UsageError(f"An ensemble needs at least one member, got {self.members}.")
-        if self.time_budget is not None and not self.time_budget > 0:
-            raise UsageError(f"The time budget must be above 0 seconds, got {self.time_budget:g}.")
+        if self.time_budget is not None and not 0 < self.time_budget < math.inf:
+            raise UsageError(f"The time budget must be a time above 0 seconds, got {self.time_budget:g}.")
         if self.seed < 0:
             raise UsageError(f"The seed must not be negative, got {self.seed}.")
 

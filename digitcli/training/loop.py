@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from digitcli import models
 from digitcli.data.digits import NO_DIGIT, SIDE, Digits
 from digitcli.errors import UsageError
 from digitcli.images.augmentation import Warp
+from digitcli.parallel import cores
 from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training import feed
 from digitcli.training.config import TrainConfig
@@ -40,7 +40,6 @@ OPTIMIZERS = {
 PART = 32
 """Images of a batch that are convolved together: more do not stay in a core's cache."""
 LEAST_PART = 8
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 STEPS_PER_CALL = 25
 """Steps that run inside the graph before Python, and with it the progress display, hears of them."""
 VALIDATION_BATCH = 500
@@ -153,7 +152,7 @@ def split(digits: Digits, share: float, seed: int) -> tuple[Digits, Digits | Non
 def _precision() -> str:
     """Keras's policy that trains fastest here: half of the bits where the processor multiplies them as such.
 
-    Weights and their updates stay float32. Elsewhere TensorFlow imitates bfloat16, ten times slower.
+    Weights and their updates stay float32. Elsewhere TensorFlow would only imitate them.
     """
     try:
         flags = Path("/proc/cpuinfo").read_text()
@@ -166,7 +165,7 @@ PRECISION = _precision()
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """The same layer, in training by TensorFlow's own kernel: a third of the time of Keras's operations."""
+    """The same layer, in training by TensorFlow's own kernel: at 14x14, 60 % of the time of Keras's own."""
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """(n, height, width, channels) normalised over the first three axes."""
@@ -211,7 +210,6 @@ class Trainer:
             self._optimizer = OPTIMIZERS[recipe.optimizer](recipe.lr)
             self._optimizer.build(self.model.trainable_variables)
             self._average = [tf.Variable(w) for w in self.model.weights] if recipe.average else []
-            self._step = tf.Variable(0.0)
         self._gradients = tf.function(self._part_gradients)
         # XLA makes one kernel of the hundred small ones of an optimizer. It would be no help for the rest: on
         # a CPU its convolutions are 4 times slower than oneDNN's, its products of matrices as fast.
@@ -318,10 +316,10 @@ class Trainer:
         self._optimizer.learning_rate = rate
         self._optimizer.apply(gradients, self.model.trainable_variables)
         # Early weights would weigh down the average of a short run, so it starts off short and grows.
-        decay = tf.minimum(self._config.recipe.average, (1 + self._step) / (10 + self._step))
+        done = tf.cast(self._optimizer.iterations, tf.float32)
+        decay = tf.minimum(self._config.recipe.average, done / (9 + done))
         for average, weight in zip(self._average, self.model.weights, strict=False):
             average.assign(decay * average + (1 - decay) * weight)
-        self._step.assign_add(1)
 
     def _score_batch(self, images: Any, labels: Any) -> tuple[Any, Any]:
         logits = self._logits(_scale(images), training=False)
@@ -334,7 +332,7 @@ def _scale(images: Any) -> Any:
 
 def _parts(batch_size: int, convolutional: bool) -> int:
     """How many parts of a batch to work on at once: at least one for each core."""
-    parts = max(CORES, batch_size // PART) if convolutional else CORES
+    parts = max(cores(), batch_size // PART) if convolutional else cores()
     return max(1, min(parts, batch_size // LEAST_PART))
 
 
