@@ -206,12 +206,16 @@ def matmul_rate() -> float:
     return float(done.stdout)
 
 
-def multiply_adds(preset: str) -> int:
+def multiply_adds(name: str) -> int:
     """Of one training step for one image: forward, to the weights, to all inputs but the picture."""
     from digitcli import models
 
     total = 0
-    layers = [layer for layer in models.build(models.preset(preset).model).layers if hasattr(layer, "kernel")]
+    layers = [
+        layer
+        for layer in models.build(models.preset(name.partition(" ")[0]).model).layers
+        if hasattr(layer, "kernel")
+    ]
     for layer in layers:
         places = math.prod(layer.output.shape[1:-1])
         forward = math.prod(layer.kernel.shape) * places
@@ -241,10 +245,15 @@ def seconds_to_see(data: str) -> tuple[float, float]:
     return line, steps
 
 
-def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Mean and spread of the accuracy, medians of the rest, and each seed's own figures."""
+def summary(name: str, rows: list[dict[str, Any]], rate: float) -> dict[str, Any]:
+    """Mean and spread of the accuracy, medians of the rest, and each seed's own figures.
+
+    rate: multiply-adds per second of large matrices, of which our own networks' share is told.
+    """
     accuracies = [100 * row["accuracy"] for row in rows]
     to_aim = [row["seconds_to_aim"] for row in rows if row["seconds_to_aim"] is not None]
+    speed = statistics.median(row["images_per_second"] for row in rows)
+    used = {"share_of_matmul_rate": round(multiply_adds(name) * speed / rate, 3)} if name in OURS else {}
     return {
         "accuracy_mean": round(statistics.mean(accuracies), 3),
         "accuracy_spread": round(statistics.stdev(accuracies), 3) if len(rows) > 1 else None,
@@ -259,6 +268,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
                 },
             }.items()
         },
+        **used,
         "seeds": rows,
     }
 
@@ -272,6 +282,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
 
+    kept = json.loads(arguments.output.read_text())["results"] if arguments.output.exists() else {}
     load = round(os.getloadavg()[0], 2)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in arguments.only}
     rates, seen = [], []
@@ -281,27 +292,25 @@ def main() -> None:
         for name in arguments.only:
             rows[name].append(contest(name, seed, arguments.data))
             print(f"{name} seed {seed}: {rows[name][-1]}", file=sys.stderr, flush=True)
+        rate = statistics.median(rates)
+        document = {
+            "benchmark": "train_speed",
+            "conditions": {**conditions(PACKAGES, load), "seeds": seed + 1, "aim": AIM},
+            "matmul_gflops": round(2 * rate / 1e9, 1),
+            "seconds_to_progress_line": round(statistics.median(line for line, _ in seen), 2),
+            "seconds_to_first_steps": round(statistics.median(steps for _, steps in seen), 2),
+            # Contestants that do not run now keep their figures.
+            "results": {**kept, **{name: summary(name, some, rate) for name, some in rows.items()}},
+        }
+        # After each seed, since all of them take hours.
+        arguments.output.write_text(json.dumps(document, indent=2) + "\n")
+    show(document)
 
-    rate = statistics.median(rates)
-    results = {name: summary(some) for name, some in rows.items()}
-    for name in set(results) & set(OURS):
-        used = multiply_adds(name.partition(" ")[0]) * results[name]["median_images_per_second"]
-        results[name]["share_of_matmul_rate"] = round(used / rate, 3)
-    document = {
-        "benchmark": "train_speed",
-        "conditions": {**conditions(PACKAGES, load), "seeds": arguments.seeds, "aim": AIM},
-        "matmul_gflops": round(2 * rate / 1e9, 1),
-        "seconds_to_progress_line": round(statistics.median(line for line, _ in seen), 2),
-        "seconds_to_first_steps": round(statistics.median(steps for _, steps in seen), 2),
-        "results": results,
-    }
-    if arguments.output.exists():
-        # Contestants that did not run now keep their figures.
-        document["results"] = {**json.loads(arguments.output.read_text())["results"], **results}
-    arguments.output.write_text(json.dumps(document, indent=2) + "\n")
 
+def show(document: dict[str, Any]) -> None:
+    """Prints the figures as a table."""
     print(f"{'':22}{'accuracy':>16}{'to 99 %':>10}{'whole':>9}{'images/s':>10}{'of matmul':>11}{'memory':>9}")
-    for name, r in results.items():
+    for name, r in document["results"].items():
         spread = f" ± {r['accuracy_spread']:.2f}" if r["accuracy_spread"] is not None else ""
         share = f"{r['share_of_matmul_rate']:.0%}" if "share_of_matmul_rate" in r else ""
         print(
@@ -310,7 +319,7 @@ def main() -> None:
             f"{r['median_peak_mb']:>6.0f} MB"
         )
     print(
-        f"large matrices: {2 * rate / 1e9:.0f} GFLOPS; progress line after "
+        f"large matrices: {document['matmul_gflops']:.0f} GFLOPS; progress line after "
         f"{document['seconds_to_progress_line']} s, first steps after {document['seconds_to_first_steps']} s"
     )
 

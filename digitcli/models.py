@@ -96,6 +96,7 @@ class Recipe:
 class Preset:
     """A network with the recipe that trains it.
 
+    members: how many such networks are trained, to read together by the mean of their logits.
     aim: accuracy in percent on the MNIST test set that the preset must reach (mean over seeds).
     """
 
@@ -103,6 +104,7 @@ class Preset:
     aim: float
     model: ModelSpec = field(default_factory=ModelSpec)
     recipe: Recipe = field(default_factory=Recipe)
+    members: int = 1
 
 
 PRESETS = {
@@ -113,16 +115,17 @@ PRESETS = {
         Recipe(lr=0.012, schedule="cosine", val_split=0.05, augment=True, average=0.999),
     ),
     "best": Preset(
-        "larger convolutional network, augmented, averaged weights",
+        "four networks like cnn that read together",
         99.75,
-        ModelSpec(channels=(24, 48, 96), depth=2),
-        Recipe(lr=0.01, schedule="cosine", epochs=30, val_split=0.05, augment=True, average=0.999),
+        ModelSpec(channels=(16, 32, 64), depth=2),
+        Recipe(lr=0.012, schedule="cosine", epochs=12, val_split=0.05, augment=True, average=0.999),
+        members=4,
     ),
     "mlp-512-64": Preset(
         "784-512-64-10, ReLU, Adam",
         97.64,
         ModelSpec(hidden=(512, 64)),
-        Recipe(batch_size=512, schedule="cosine"),
+        Recipe(lr=0.005, batch_size=512, schedule="cosine"),
     ),
     "mlp-512": Preset(
         "784-512-10, ReLU, RMSprop",

@@ -61,7 +61,13 @@ def test_override_replaces_one_value_and_keeps_the_preset_s_others():
 
 
 def test_run_is_named_after_preset_rate_and_epochs():
-    assert configure("mlp-512-64").run_name == "mlp-512-64-lr0.001-e18"
+    assert configure("mlp-512-64").run_name == "mlp-512-64-lr0.005-e18"
+    assert configure("cnn", members=3, recipe={"epochs": 2}).run_name == "cnn-lr0.012-e2-x3"
+
+
+def test_a_preset_says_how_many_networks_it_trains_unless_told_otherwise():
+    assert configure("best").members == models.preset("best").members > 1
+    assert configure("best", members=1).members == 1
 
 
 @pytest.mark.parametrize(
@@ -316,6 +322,36 @@ def test_batches_are_decided_by_their_seed(digits, bounds):
 
     np.testing.assert_array_equal(pixels((1, 1)), pixels((1, 1)))
     assert not np.array_equal(pixels((1, 1)), pixels((1, 2)))
+
+
+@pytest.fixture
+def warps(monkeypatch):
+    """The bounds of the warps of each epoch that is trained."""
+    seen = []
+    batches = feed.batches
+
+    def watched(*arguments, bounds, **named):
+        seen.append(bounds)
+        return batches(*arguments, bounds=bounds, **named)
+
+    monkeypatch.setattr(loop.feed, "batches", watched)
+    return seen
+
+
+def test_only_convolutional_networks_learn_from_shifted_digits(digits, warps):
+    for preset in ("cnn", "mlp-512"):
+        fit(small(preset, epochs=1, augment=True), digits)
+    assert [bounds.shift > 0 for bounds in warps] == [True, False]
+    assert [bounds.rotation > 0 for bounds in warps] == [True, True]
+
+
+def test_warps_get_weaker_as_training_goes_on(digits, warps):
+    fit(small("cnn", epochs=4), digits)
+    rotations = [bounds.rotation for bounds in warps]
+    assert rotations == sorted(rotations, reverse=True)
+    assert rotations[0] == Warp().rotation
+    assert 0 < rotations[-1] < 0.6 * rotations[0]
+    assert [bounds.elastic / bounds.rotation for bounds in warps] == pytest.approx([0.05] * 4)
 
 
 def test_data_without_a_training_part_cannot_train(digits, tmp_path):

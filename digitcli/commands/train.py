@@ -77,14 +77,14 @@ def train(
         ),
     ] = None,
     ensemble: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--ensemble",
             metavar="N",
             help="Train N networks that read together, by the mean of their logits.",
             rich_help_panel=Training,
         ),
-    ] = 1,
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides everything random.", rich_help_panel=Training)] = 0,
     tensorboard: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard logs to this folder.")
@@ -165,11 +165,14 @@ def train(
 
 
 def _show_presets(out: Output) -> None:
+    parameters = {
+        name: preset.members * models.parameter_count(preset.model) for name, preset in models.PRESETS.items()
+    }
     out.document(
         {
             "presets": [
-                {"name": name, "summary": p.summary, "parameters": models.parameter_count(p.model),
-                 "epochs": p.recipe.epochs, "aim": p.aim}
+                {"name": name, "summary": p.summary, "parameters": parameters[name],
+                 "members": p.members, "epochs": p.recipe.epochs, "aim": p.aim}
                 for name, p in models.PRESETS.items()
             ]
         }
@@ -177,7 +180,7 @@ def _show_presets(out: Output) -> None:
     out.table(
         ["preset", "network", "parameters", "epochs", "aim on MNIST"],
         (
-            [name, p.summary, f"{models.parameter_count(p.model):,}", p.recipe.epochs, f">= {p.aim} %"]
+            [name, p.summary, f"{parameters[name]:,}", p.recipe.epochs, f">= {p.aim} %"]
             for name, p in models.PRESETS.items()
         ),
         right=["parameters", "epochs", "aim on MNIST"],

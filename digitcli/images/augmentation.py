@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import cv2
 import numpy as np
@@ -31,7 +31,14 @@ class Warp:
     shift: float = 2.2
     elastic: float = 0.6
 
+    def scaled(self, factor: float) -> Warp:
+        """The same with every bound multiplied."""
+        return Warp(*(factor * bound for bound in astuple(self)))
 
+
+CENTRED = Warp(shift=0.0, elastic=1.2)
+"""For dense networks, to which a digit has nothing in common with itself one pixel further on: shifts only
+cost them accuracy on digits that stand in the middle, as MNIST's and all that `digitcli.images` reads do."""
 SMALL = Warp(rotation=5.0, shear=0.05, scale=0.05, shift=1.0)
 """Warps after which a digit is as well written as before."""
 

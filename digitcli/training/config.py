@@ -55,14 +55,14 @@ def configure(
     *,
     seed: int = 0,
     patience: int | None = None,
-    members: int = 1,
+    members: int | None = None,
     time_budget: float | None = None,
     model: Mapping[str, Any] | None = None,
     recipe: Mapping[str, Any] | None = None,
 ) -> TrainConfig:
     """The configuration of a preset with some of its values replaced.
 
-    model, recipe: fields of ModelSpec and Recipe to override; those that are None keep the preset's value.
+    members, and model and recipe with fields of ModelSpec and Recipe: what is None keeps the preset's value.
     Raises UsageError for an unknown preset or a value that makes no sense.
     """
     base = models.preset(preset)
@@ -72,7 +72,7 @@ def configure(
         replace(base.recipe, **_given(recipe)),
         seed=seed,
         patience=patience,
-        members=members,
+        members=base.members if members is None else members,
         time_budget=time_budget,
     )
 

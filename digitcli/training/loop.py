@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from digitcli import models
 from digitcli.data.digits import NO_DIGIT, SIDE, Digits
 from digitcli.errors import UsageError
-from digitcli.images.augmentation import Warp
+from digitcli.images.augmentation import CENTRED, Warp
 from digitcli.parallel import cores
 from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training import feed
 from digitcli.training.config import TrainConfig
-from digitcli.training.schedule import learning_rate
+from digitcli.training.schedule import learning_rate, warp_strength
 
 tf = import_tensorflow()
 import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
@@ -272,13 +272,15 @@ class Trainer:
         return loss / len(digits), correct / len(digits)
 
     def _batches(self, epoch: int) -> Iterator[feed.Batches]:
+        usual = Warp() if self._config.model.channels else CENTRED
+        bounds = usual.scaled(warp_strength(self.progress()))
         return feed.batches(
             self._images,
             self._labels,
             self._batch_size,
             at_a_time=STEPS_PER_CALL,
             seed=(self._config.seed, self._member, epoch),
-            bounds=Warp() if self._config.recipe.augment else None,
+            bounds=bounds if self._config.recipe.augment else None,
         )
 
     def _run_steps(self, images: Any, labels: Any, rates: Any) -> tuple[Any, Any]:
