@@ -62,7 +62,7 @@ def test_override_replaces_one_value_and_keeps_the_preset_s_others():
 
 def test_run_is_named_after_preset_rate_and_epochs():
     assert configure("mlp-512-64").run_name == "mlp-512-64-lr0.005-e18"
-    assert configure("cnn", members=3, recipe={"epochs": 2}).run_name == "cnn-lr0.012-e2-x3"
+    assert configure("cnn", members=3, recipe={"epochs": 2}).run_name == "cnn-lr0.008-e2-x3"
 
 
 def test_a_preset_says_how_many_networks_it_trains_unless_told_otherwise():
