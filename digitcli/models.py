@@ -118,7 +118,7 @@ PRESETS = {
         "four networks like cnn that read together",
         99.75,
         ModelSpec(channels=(16, 32, 64), depth=2),
-        Recipe(lr=0.008, schedule="cosine", epochs=12, val_split=0.05, augment=True, average=0.999),
+        Recipe(lr=0.008, schedule="cosine", epochs=16, val_split=0.05, augment=True, average=0.999),
         members=4,
     ),
     "mlp-512-64": Preset(
