@@ -1,3 +1,34 @@
-"""Trains, evaluates, runs and exports handwritten-digit classifiers."""
+"""Trains, evaluates, runs and exports handwritten-digit classifiers.
+
+    import digitcli
+
+    model = digitcli.load()
+    model.read("photo.jpg").text
+    model.predict(images)  # (n, 28, 28) to (n, 10)
+
+`train` and `evaluate` do what the commands of that name do. All of it lies in `digitcli.api` and is imported
+when it is first used, so that the commands start at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+__all__ = ["Model", "evaluate", "load", "train"]
+
+if TYPE_CHECKING:
+    from digitcli.api import Model, evaluate, load, train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'digitcli' has no attribute '{name}'")
+    from digitcli import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
