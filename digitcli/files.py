@@ -26,6 +26,12 @@ def require_replaceable(target: Path, marker: str) -> None:
         raise OutputError(f"{target} is a folder that holds other things, so it is not replaced.")
 
 
+def size(path: Path) -> int:
+    """Bytes in a file, or in all files of a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 @contextmanager
 def atomic_path(target: Path, *, force: bool = True) -> Iterator[Path]:
     """Yields a temporary path beside `target` to write a file or folder to; renames it when all went well.

@@ -25,6 +25,7 @@ RUNS = Path("MNIST/runs")
 KERAS_MODEL = "model.keras"
 LITERT_MODEL = "model.tflite"
 RECORD = "run.json"
+HISTORY = "history.csv"
 BUNDLED = Path(__file__).parent / "assets" / LITERT_MODEL
 """Comes with digitcli, for those who never trained; its card lies beside it."""
 

@@ -113,7 +113,52 @@ def test_json_is_one_document_with_every_figure(
         "accuracy": 0.8,
         "calibration_error": pytest.approx(0.143, abs=0.001),  # 94 % sure, 80 % right
         "wrong": 1,
+        "robustness": None,
+        "report": None,
     }
+
+
+def test_several_models_are_shown_side_by_side_against_the_first(
+    digitcli: Callable[..., Any], dot_reader: Path, archive: Path
+) -> None:
+    words = ["evaluate", dot_reader, runs.BUNDLED, "--data", archive]
+    header, first, second = (line.split("\t") for line in digitcli(*words).stdout.splitlines())
+    assert header == [
+        "model", "accuracy", "95 % interval", "wrong", "loss", "kB", "images/s",
+        "only first", "only this", "p",
+    ]  # fmt: skip
+    assert first[:4] == [str(dot_reader), "80.00%", "37.55%-96.38%", "1"]
+    assert first[-3:] == ["", "", ""]
+    document = json.loads(digitcli(*words, "--json").stdout)
+    one, other = document["models"]
+    assert one["against_first"] is None
+    against = other["against_first"]
+    assert against["only_first"] - against["only_second"] == other["wrong"] - one["wrong"]
+    assert 0 < against["p"] <= 1
+    assert second[-3:] == [
+        *(str(against[key]) for key in ("only_first", "only_second")),
+        f"{against['p']:.4f}",
+    ]
+
+
+def test_robustness_is_a_table_of_its_own(
+    digitcli: Callable[..., Any], dot_reader: Path, archive: Path
+) -> None:
+    words = ["evaluate", dot_reader, "--data", archive, "--robustness"]
+    table = digitcli(*words).stdout.split("\n\n")[-1].splitlines()
+    assert table[0].split("\t") == ["distortion", "strength", "unit", "accuracy"]
+    assert table[1].split("\t") == ["rotation", "0", "degrees", "0.8000"]
+    (turned, *_) = json.loads(digitcli(*words, "--json").stdout)["robustness"]
+    assert (turned["distortion"], turned["strengths"][0], turned["accuracies"][0]) == ("rotation", 0, 0.8)
+
+
+@pytest.mark.parametrize("option", [["--report", "page"], ["--robustness"]])
+def test_what_is_for_one_model_is_refused_for_several(
+    digitcli: Callable[..., Any], dot_reader: Path, archive: Path, option: list[str]
+) -> None:
+    result = digitcli("evaluate", dot_reader, dot_reader, "--data", archive, *option)
+    assert result.exit_code == 2
+    assert "one model at a time" in result.stderr
 
 
 def test_the_newest_run_is_scored_by_default_and_everything_used_is_told_on_stderr(

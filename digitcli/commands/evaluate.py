@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,30 +11,49 @@ import typer
 from digitcli.commands import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from digitcli.data.digits import DataSet, Digits
     from digitcli.evaluation import Evaluation
+    from digitcli.evaluation.comparison import Contender
+    from digitcli.evaluation.robustness import Robustness
     from digitcli.output import Output
     from digitcli.runs import FoundModel
 
 
 def evaluate(
-    source: Annotated[
-        Path | None, typer.Argument(metavar="[MODEL]", help="A run or model file, as with --model.")
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[MODEL]...", help="Run or model files, as with --model; several are compared."
+        ),
     ] = None,
     model: options.Model = None,
     data: options.Data = "mnist",
     views: options.Views = 1,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also score the images turned, shifted, blurred and so on.")
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write a page with plots and mistakes, report.html, to DIR."),
+    ] = None,
+    force: options.Force = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Score a model on labelled digits.
+    """Score a model on labelled digits, or compare several.
 
     Tells how many it reads right, precision, recall and F1 of each digit, and
     which digits it takes for which. Every image of the data's test part
-    counts. Piped, the three tables are tab-separated lines, with an empty
-    line between two tables.
+    counts. Piped, the tables are tab-separated lines, with an empty line
+    between two tables.
+
+    Several models are shown side by side, each against the first: on how many
+    images only the one or only the other is right, and how likely that is by
+    chance (McNemar's test).
 
     [bold]Examples[/bold]
 
@@ -43,27 +63,64 @@ def evaluate(
 
       digitcli evaluate my-run --views 9
 
+      digitcli evaluate my-run --report page --robustness
+
+      digitcli evaluate my-run other-run model.onnx
+
       digitcli evaluate model.h5 --json | jq .accuracy
     """
     from digitcli import classifiers, evaluation, runs
     from digitcli.errors import UsageError
+    from digitcli.files import require_free
 
-    if source and model:
-        raise UsageError(f"Two models are named, {source} and {model}. Leave one of them out.")
+    named: list[Path | None] = list(sources or [])
+    if named and model:
+        raise UsageError(f"Two models are named, {named[0]} and {model}. Leave one of them out.")
+    if len(named) > 1 and (report or robustness):
+        raise UsageError("--report and --robustness are for one model at a time.")
     out = options.output("evaluate", json, quiet, verbose, debug)
-    found = runs.find_model(source or model)
-    classifier = classifiers.load(found.path, views=views)
-    out.note(f"Model: {found.description}, through {classifier.runtime}.")
+    if report is not None and not force:
+        require_free(report)
+    found = [runs.find_model(source) for source in (named or [model])]
+    loaded = [classifiers.load(each.path, views=views) for each in found]
+    for each, classifier in zip(found, loaded, strict=True):
+        out.note(f"Model: {each.description}, through {classifier.runtime}.")
     dataset = options.read_data(data, out)
     digits = _part_to_score(dataset, out)
-    _compare_with_training_data(found, dataset, digits, out)
-    with out.progress("Scoring") as progress:
-        result = evaluation.evaluate(classifier, digits, on_progress=progress)
+    for each in found:
+        _compare_with_training_data(each, dataset, digits, out)
+    results = []
+    for classifier in loaded:
+        with out.progress("Scoring") as progress:
+            results.append(evaluation.evaluate(classifier, digits, on_progress=progress))
+    about = {"data": {"name": digits.name, "sha256": digits.sha256, "images": len(digits)}}
+    if len(results) > 1:
+        from digitcli.evaluation.comparison import side_by_side
+
+        models = side_by_side(found, loaded, results)
+        _show_side_by_side(models, out)
+        out.document({**about, "models": [asdict(each) for each in models]})
+        return
+
+    (result,) = results
     _show(result, out)
+    borne = None
+    if robustness:
+        from digitcli.evaluation.robustness import measure
+
+        with out.progress("Distorting") as progress:
+            borne = measure(loaded[0], digits, progress)
+        _show_robustness(borne, out)
+    page = None
+    if report is not None:
+        from digitcli.evaluation.report import write
+
+        page = write(result, digits, found[0], report, robustness=borne, force=force)
+        out.note(f"The report is in {page}.")
     out.document(
         {
-            "model": {"path": str(found.path), "runtime": classifier.runtime},
-            "data": {"name": digits.name, "sha256": digits.sha256, "images": len(digits)},
+            "model": {"path": str(found[0].path), "runtime": loaded[0].runtime},
+            **about,
             "accuracy": result.accuracy,
             "loss": result.loss,
             "calibration_error": result.calibration_error,
@@ -71,6 +128,8 @@ def evaluate(
             "images_per_second": round(result.images_per_second, 1),
             "digits": [vars(scores) for scores in result.digits],
             "confusion": result.confusion.tolist(),
+            "robustness": borne and [vars(each) for each in borne],
+            "report": page and str(page),
         }
     )
 
@@ -95,6 +154,27 @@ def _compare_with_training_data(found: FoundModel, dataset: DataSet, digits: Dig
         out.warn("The model was trained on these very images; on new ones it reads fewer right.")
     elif not any(part and part.sha256 in seen for part in (dataset.train, dataset.test)):
         out.note(f"The model was trained on other data: {record['origin']}.")
+
+
+def _show_side_by_side(models: Sequence[Contender], out: Output) -> None:
+    numbers = ["accuracy", "95 % interval", "wrong", "loss", "kB", "images/s", "only first", "only this", "p"]
+    out.table(
+        ["model", *numbers],
+        (
+            [
+                each.model,
+                f"{each.accuracy:.2%}",
+                f"{each.interval[0]:.2%}-{each.interval[1]:.2%}",
+                each.wrong,
+                each.loss,
+                f"{each.bytes / 1000:.0f}",
+                f"{each.images_per_second:.0f}",
+                *(astuple(each.against_first) if each.against_first else ("", "", "")),
+            ]
+            for each in models
+        ),
+        right=numbers,
+    )
 
 
 def _show(result: Evaluation, out: Output) -> None:
@@ -131,3 +211,16 @@ def _show(result: Evaluation, out: Output) -> None:
         out.chart(ConfusionMatrix(matrix))
     else:
         out.table(["true", *(f"read_{n}" for n in range(10))], [[n, *row] for n, row in enumerate(matrix)])
+
+
+def _show_robustness(results: Sequence[Robustness], out: Output) -> None:
+    out.lines("")
+    out.table(
+        ["distortion", "strength", "unit", "accuracy"],
+        (
+            [result.distortion, f"{strength:g}", result.unit, accuracy]
+            for result in results
+            for strength, accuracy in zip(result.strengths, result.accuracies, strict=True)
+        ),
+        right=["strength", "accuracy"],
+    )

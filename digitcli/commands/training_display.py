@@ -11,7 +11,8 @@ from digitcli.output import Output
 
 if TYPE_CHECKING:
     from digitcli.training.config import TrainConfig
-    from digitcli.training.loop import EpochReport, StepReport
+    from digitcli.training.history import EpochReport
+    from digitcli.training.loop import StepReport
 
 
 class TrainingDisplay:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +34,8 @@ class Evaluation:
     calibration_error: how far confidence is from accuracy, 0-1 (expected calibration error).
     digits: the scores of 0 to 9, in order.
     confusion: (10, 10) int64, rows true, columns read.
+    probabilities: (n, 10) float32, what the classifier gave for each picture.
+    labels: (n,) uint8, what they are.
     seconds: what the classifier took, without reading files.
     """
 
@@ -43,6 +45,8 @@ class Evaluation:
     calibration_error: float
     digits: tuple[DigitScores, ...]
     confusion: NDArray[np.int64]
+    probabilities: NDArray[np.float32] = field(repr=False)
+    labels: NDArray[np.uint8] = field(repr=False)
     seconds: float
 
     @property
@@ -88,5 +92,7 @@ def evaluate(
         calibration_error=calibration_error(probabilities, digits.labels),
         digits=digit_scores(confusion),
         confusion=confusion,
+        probabilities=probabilities,
+        labels=digits.labels,
         seconds=seconds,
     )

@@ -5,6 +5,7 @@ Rows of a confusion matrix are the true digits, columns what was read.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,10 +61,47 @@ def calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.in
     probabilities: (n, 10). labels: (n,) digits 0-9.
     Naeini, Cooper & Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015.
     """
+    bins = reliability(probabilities, labels)
+    return sum(each.count * abs(each.confidence - each.accuracy) for each in bins) / len(labels)
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The pictures whose confidence is about the same.
+
+    count: how many. confidence: its mean over them, 0-1. accuracy: the share of them that was read right.
+    """
+
+    count: int
+    confidence: float
+    accuracy: float
+
+
+def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> list[ReliabilityBin]:
+    """Accuracy by confidence, in up to BINS bins of equal width, the empty ones left out.
+
+    probabilities: (n, 10). labels: (n,) digits 0-9.
+    """
     confidence = probabilities.max(axis=1).astype(np.float64)
-    surplus = confidence - (probabilities.argmax(axis=1) == labels)
+    right = probabilities.argmax(axis=1) == labels
     bins = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
-    return float(np.abs(np.bincount(bins, surplus, BINS)).sum() / len(labels))
+    counts = np.bincount(bins, minlength=BINS)
+    confidences, rights = (np.bincount(bins, values, BINS) for values in (confidence, right))
+    return [
+        ReliabilityBin(int(counts[n]), float(confidences[n] / counts[n]), float(rights[n] / counts[n]))
+        for n in np.flatnonzero(counts)
+    ]
+
+
+def wilson_interval(right: int, count: int) -> tuple[float, float]:
+    """The 95 % confidence interval, 0-1, of a share of which a sample has `right` of `count`.
+
+    Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927.
+    """
+    z = 1.959964
+    middle = (right + z * z / 2) / (count + z * z)
+    half = z / (count + z * z) * math.sqrt(right * (count - right) / count + z * z / 4)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def digit_scores(confusion: NDArray[np.int64]) -> tuple[DigitScores, ...]:

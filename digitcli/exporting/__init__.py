@@ -73,7 +73,7 @@ def export(
     """
     from digitcli import classifiers
     from digitcli.exporting import parity
-    from digitcli.files import atomic_path, require_replaceable
+    from digitcli.files import atomic_path, require_replaceable, size
 
     writer = _module(format)
     require_replaceable(target, "saved_model.pb")
@@ -100,9 +100,8 @@ def export(
         except Exception as error:  # the converters raise nearly every kind there is
             raise ModelError(f"{model} cannot be exported to {format}: {error}") from error
         on_progress(STEPS, STEPS)
-        files = temporary.rglob("*") if temporary.is_dir() else [temporary]
-        size = sum(file.stat().st_size for file in files if file.is_file())
-    return Export(target, format, size, written.runtime, result)
+        bytes = size(temporary)
+    return Export(target, format, bytes, written.runtime, result)
 
 
 def _load_written(path: Path, name: str) -> Classifier:

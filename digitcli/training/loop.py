@@ -21,6 +21,7 @@ from digitcli.parallel import cores
 from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training import feed
 from digitcli.training.config import TrainConfig
+from digitcli.training.history import EpochReport
 from digitcli.training.schedule import learning_rate, warp_strength
 
 tf = import_tensorflow()
@@ -61,20 +62,6 @@ class StepReport:
     accuracy: float
     images_per_second: float
     progress: float
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """One finished epoch, a row of history.csv. Without a validation split its figures are None."""
-
-    member: int
-    epoch: int
-    loss: float
-    accuracy: float
-    val_loss: float | None
-    val_accuracy: float | None
-    lr: float
-    seconds: float
 
 
 @dataclass(frozen=True)

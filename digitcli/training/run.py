@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +19,14 @@ import digitcli
 from digitcli import classifiers, models, runs
 from digitcli.data.digits import DataSet, Digits
 from digitcli.errors import DataError, MissingExtraError
-from digitcli.evaluation import Evaluation, evaluate
+from digitcli.evaluation import Evaluation, evaluate, figures
 from digitcli.exporting.formats import tflite
 from digitcli.tensorflow_setup import import_tensorflow
-from digitcli.training import curves
+from digitcli.training import history
 from digitcli.training.calibration import calibrate, expect_digits
 from digitcli.training.config import TrainConfig
-from digitcli.training.loop import EpochReport, Fitted, StepReport, fit, split
+from digitcli.training.history import EpochReport
+from digitcli.training.loop import Fitted, StepReport, fit, split
 
 tf = import_tensorflow()
 
@@ -100,8 +100,8 @@ def train(
         tflite.write(fitted.model, temporary / runs.LITERT_MODEL)
         classifier = classifiers.load(temporary / runs.LITERT_MODEL)
         val, test = (evaluate(classifier, part) if part else None for part in (validation, data.test))
-        _write_history(fitted.history, temporary / "history.csv")
-        curves.draw(fitted.history, directory.name, temporary / "curves.png")
+        history.write(fitted.history, temporary / runs.HISTORY)
+        figures.save(figures.learning_curves(fitted.history, directory.name), temporary / "curves.png")
         runs.write_record(temporary, _record(config, data, fitted, temperature, val, test, seconds))
     parameters = fitted.model.count_params()
     return TrainedRun(directory, config, parameters, fitted.history, fitted.best_epoch, val, test, seconds)
@@ -120,8 +120,9 @@ def _fit_members(
     ]
     if len(members) == 1:
         return members[0]
-    history = tuple(itertools.chain.from_iterable(member.history for member in members))
-    return Fitted(models.ensemble([member.model for member in members]), history, members[-1].best_epoch)
+    whole = models.ensemble([member.model for member in members])
+    epochs = itertools.chain.from_iterable(member.history for member in members)
+    return Fitted(whole, tuple(epochs), members[-1].best_epoch)
 
 
 def _record(
@@ -170,13 +171,6 @@ def _record(
 
 def _fingerprint(part: Digits | None) -> dict[str, Any] | None:
     return {"name": part.name, "images": len(part), "sha256": part.sha256} if part else None
-
-
-def _write_history(history: Sequence[EpochReport], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [column.name for column in fields(EpochReport)])
-        writer.writeheader()
-        writer.writerows(asdict(report) for report in history)
 
 
 def _tensorboard_logger(folder: Path) -> Callable[[EpochReport], None]:
