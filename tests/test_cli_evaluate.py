@@ -122,23 +122,22 @@ def test_several_models_are_shown_side_by_side_against_the_first(
     digitcli: Callable[..., Any], dot_reader: Path, archive: Path
 ) -> None:
     words = ["evaluate", dot_reader, runs.BUNDLED, "--data", archive]
-    header, first, second = (line.split("\t") for line in digitcli(*words).stdout.splitlines())
-    assert header == [
-        "model", "accuracy", "95 % interval", "wrong", "loss", "kB", "images/s",
-        "only first", "only this", "p",
-    ]  # fmt: skip
-    assert first[:4] == [str(dot_reader), "80.00%", "37.55%-96.38%", "1"]
-    assert first[-3:] == ["", "", ""]
+    scores, tests = (
+        [line.split("\t") for line in table.splitlines()] for table in digitcli(*words).stdout.split("\n\n")
+    )
+    assert scores[0] == ["model", "accuracy", "95 % interval", "wrong", "loss", "kB", "images/s"]
+    assert scores[1][:4] == [str(dot_reader), "80.00%", "37.55-96.38", "1"]
+    assert tests[0] == ["against the first", "only first right", "only this right", "p"]
     document = json.loads(digitcli(*words, "--json").stdout)
     one, other = document["models"]
     assert one["against_first"] is None
     against = other["against_first"]
     assert against["only_first"] - against["only_second"] == other["wrong"] - one["wrong"]
     assert 0 < against["p"] <= 1
-    assert second[-3:] == [
-        *(str(against[key]) for key in ("only_first", "only_second")),
-        f"{against['p']:.4f}",
-    ]
+    (told,) = tests[1:]
+    assert told == [
+        str(runs.BUNDLED), str(against["only_first"]), str(against["only_second"]), f"{against['p']:.4f}",
+    ]  # fmt: skip
 
 
 def test_robustness_is_a_table_of_its_own(

@@ -157,23 +157,28 @@ def _compare_with_training_data(found: FoundModel, dataset: DataSet, digits: Dig
 
 
 def _show_side_by_side(models: Sequence[Contender], out: Output) -> None:
-    numbers = ["accuracy", "95 % interval", "wrong", "loss", "kB", "images/s", "only first", "only this", "p"]
+    numbers = ["accuracy", "95 % interval", "wrong", "loss", "kB", "images/s"]
     out.table(
         ["model", *numbers],
         (
             [
                 each.model,
                 f"{each.accuracy:.2%}",
-                f"{each.interval[0]:.2%}-{each.interval[1]:.2%}",
+                f"{100 * each.interval[0]:.2f}-{100 * each.interval[1]:.2f}",
                 each.wrong,
                 each.loss,
                 f"{each.bytes / 1000:.0f}",
                 f"{each.images_per_second:.0f}",
-                *(astuple(each.against_first) if each.against_first else ("", "", "")),
             ]
             for each in models
         ),
         right=numbers,
+    )
+    out.lines("")
+    out.table(
+        ["against the first", "only first right", "only this right", "p"],
+        ([each.model, *astuple(each.against_first)] for each in models if each.against_first),
+        right=["only first right", "only this right", "p"],
     )
 
 
