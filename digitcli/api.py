@@ -135,9 +135,7 @@ def evaluate(model: Model | str | os.PathLike[str] | None = None, *, data: str =
 
     model: as from `load`, or what to give to it.
     """
-    dataset = load_data(data)
-    digits = dataset.test or dataset.train
-    assert digits is not None, "a data set has at least one part"
+    digits = load_data(data).scored
     loaded = model if isinstance(model, Model) else load(model)
     return evaluation.evaluate(loaded._classifier, digits)
 

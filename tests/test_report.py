@@ -200,3 +200,11 @@ def test_dots_of_a_reliability_diagram_stand_where_they_should():
     figure = figures.reliability([ReliabilityBin(10, 0.5, 0.25), ReliabilityBin(90, 0.75, 1.0)])
     (dots,) = figure.axes[0].collections
     assert dots.get_offsets().tolist() == [[0.5, 0.25], [0.75, 1.0]]
+
+
+def test_a_damaged_history_is_named_and_leaves_no_page(digitcli, run, data):
+    (run / "history.csv").write_text("member,epoch,loss\n1,one,0.5\n")
+    result = digitcli("evaluate", run, "--data", data, "--report", "page")
+    assert result.exit_code == 1
+    assert "small <run>/history.csv is not the history of a run" in result.stderr
+    assert not list(Path().glob("*page*"))

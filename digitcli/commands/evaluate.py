@@ -86,7 +86,8 @@ def evaluate(
     for each, classifier in zip(found, loaded, strict=True):
         out.note(f"Model: {each.description}, through {classifier.runtime}.")
     dataset = options.read_data(data, out)
-    digits = _part_to_score(dataset, out)
+    digits = dataset.scored
+    _tell_part(dataset, out)
     for each in found:
         _compare_with_training_data(each, dataset, digits, out)
     results = []
@@ -134,13 +135,12 @@ def evaluate(
     )
 
 
-def _part_to_score(dataset: DataSet, out: Output) -> Digits:
-    if dataset.test is not None:
-        out.note(f"Data: {dataset.origin}; its test part, {len(dataset.test):,} images.")
-        return dataset.test
-    assert dataset.train is not None, "a data set has at least one part"
-    out.note(f"Data: {dataset.origin}; it has no test part, so all {len(dataset.train):,} images are scored.")
-    return dataset.train
+def _tell_part(dataset: DataSet, out: Output) -> None:
+    count = f"{len(dataset.scored):,} images"
+    if dataset.test is None:
+        out.note(f"Data: {dataset.origin}; it has no test part, so all {count} are scored.")
+    else:
+        out.note(f"Data: {dataset.origin}; its test part, {count}.")
 
 
 def _compare_with_training_data(found: FoundModel, dataset: DataSet, digits: Digits, out: Output) -> None:

@@ -77,3 +77,10 @@ class DataSet:
     origin: str
     warning: str | None = None
     others: NDArray[np.uint8] | None = None
+
+    @property
+    def scored(self) -> Digits:
+        """What a model is scored on: the test part, or where there is none, all of it."""
+        part = self.train if self.test is None else self.test
+        assert part is not None, "a data set has at least one part"
+        return part

@@ -17,6 +17,7 @@ from digitcli.evaluation.metrics import (
     confusion_matrix,
     cross_entropies,
     digit_scores,
+    wilson_interval,
 )
 from digitcli.output import Progress
 
@@ -53,6 +54,17 @@ class Evaluation:
     def wrong(self) -> int:
         """How many pictures were misread."""
         return self.count - int(np.trace(self.confusion))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % confidence interval of the accuracy, 0-1."""
+        return wilson_interval(self.count - self.wrong, self.count)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which pictures were read right, (n,)."""
+        right: NDArray[np.bool_] = self.probabilities.argmax(axis=1) == self.labels
+        return right
 
     @property
     def images_per_second(self) -> float:

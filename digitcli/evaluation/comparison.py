@@ -9,7 +9,6 @@ import numpy as np
 
 from digitcli.classifiers import Classifier
 from digitcli.evaluation import Evaluation
-from digitcli.evaluation.metrics import wilson_interval
 from digitcli.files import size
 from digitcli.runs import FoundModel
 
@@ -57,7 +56,7 @@ def side_by_side(
             runtime=classifier.runtime,
             bytes=size(model.path),
             accuracy=result.accuracy,
-            interval=wilson_interval(result.count - result.wrong, result.count),
+            interval=result.interval,
             loss=result.loss,
             calibration_error=result.calibration_error,
             wrong=result.wrong,
@@ -76,7 +75,7 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     """
     if not np.array_equal(first.labels, second.labels):
         raise ValueError("Two models can only be compared on the same pictures.")
-    one, other = (each.probabilities.argmax(axis=1) == each.labels for each in (first, second))
+    one, other = first.right, second.right
     only_first, only_second = int((one & ~other).sum()), int((other & ~one).sum())
     count = only_first + only_second
     ways, fewer = 1, 0

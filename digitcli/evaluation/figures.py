@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 from collections.abc import Sequence
@@ -142,11 +143,27 @@ def robustness(results: Sequence[Robustness]) -> Figure:
 
 def save(figure: Figure, path: Path) -> None:
     """Writes it as PNG or SVG, by the ending of `path`, on white."""
+    _write(figure, path, path.suffix[1:], path.stem, facecolor="white")
+
+
+def inline(figure: Figure, name: str) -> str:
+    """The figure as an <svg> element whose text and lines have the colour of the text around it.
+
+    name: told apart by it are the names within several such elements on one page.
+    """
+    file = io.StringIO()
+    _write(figure, file, "svg", name, transparent=True)
+    text = file.getvalue()
+    return text[text.index("<svg") :].replace(INK, "currentColor")
+
+
+def _write(figure: Figure, file: Path | io.StringIO, format: str, name: str, **style: Any) -> None:
     from matplotlib import rc_context
 
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": path.stem}):
-        metadata: dict[str, Any] = {"Date": None} if path.suffix == ".svg" else {}
-        figure.savefig(path, format=path.suffix[1:], dpi=120, facecolor="white", metadata=metadata)
+    # Text stays text, and the same figure is always the same file.
+    metadata: dict[str, Any] = {"Date": None} if format == "svg" else {}
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(file, format=format, dpi=120, metadata=metadata, **style)
 
 
 def _figure(width: float, height: float) -> Figure:

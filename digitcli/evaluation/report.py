@@ -16,7 +16,7 @@ from PIL import Image
 from digitcli import runs
 from digitcli.data.digits import Digits
 from digitcli.evaluation import Evaluation, figures
-from digitcli.evaluation.metrics import reliability, wilson_interval
+from digitcli.evaluation.metrics import reliability
 from digitcli.evaluation.robustness import Robustness
 from digitcli.files import atomic_path, require_replaceable, size
 
@@ -55,32 +55,32 @@ def write(
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    record = runs.read_record(model.run) if model.run else None
-    plots = dict(_plots(result, model, robustness))
-    environment = Environment(
-        loader=PackageLoader("digitcli", "evaluation"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("report.html.jinja").render(
-        name=model.run.name if model.run else model.path.name,
-        data=digits.name,
-        result=result,
-        interval=wilson_interval(result.count - result.wrong, result.count),
-        bytes=size(model.path),
-        plots={name: _inline(figure, name) for name, figure in plots.items()},
-        mistakes=_mistakes(result, digits),
-        doubtful=_doubtful(result, digits),
-        settings=dict(_flat(record)) if record else {},
-    )
     require_replaceable(folder, PAGE)
     with atomic_path(folder, force=force) as temporary:
         temporary.mkdir()
+        plots = dict(_plots(result, model, robustness))
         for name, figure in plots.items():
             for ending in ("png", "svg"):
                 figures.save(figure, temporary / f"{name}.{ending}")
+        record = runs.read_record(model.run) if model.run else {}
+        confidence = result.probabilities.max(axis=1)
+        environment = Environment(
+            loader=PackageLoader("digitcli", "evaluation"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        page = environment.get_template("report.html.jinja").render(
+            name=model.run.name if model.run else model.path.name,
+            data=digits.name,
+            result=result,
+            bytes=size(model.path),
+            plots={name: figures.inline(figure, name) for name, figure in plots.items()},
+            mistakes=_gallery(result, digits, ~result.right, -confidence),
+            doubtful=_gallery(result, digits, result.right, confidence),
+            settings=dict(_flat(record)),
+        )
         (temporary / PAGE).write_text(page, encoding="utf-8")
     return folder / PAGE
 
@@ -98,21 +98,12 @@ def _plots(
         yield "robustness", figures.robustness(robustness)
 
 
-def _mistakes(result: Evaluation, digits: Digits) -> list[_Read]:
-    """What was misread, the surest first."""
-    read, confidence = result.probabilities.argmax(axis=1), result.probabilities.max(axis=1)
-    wrong = np.flatnonzero(read != result.labels)
-    return _gallery(wrong[np.argsort(-confidence[wrong], kind="stable")], result, digits)
-
-
-def _doubtful(result: Evaluation, digits: Digits) -> list[_Read]:
-    """What was read right, the least sure first."""
-    read, confidence = result.probabilities.argmax(axis=1), result.probabilities.max(axis=1)
-    right = np.flatnonzero(read == result.labels)
-    return _gallery(right[np.argsort(confidence[right], kind="stable")], result, digits)
-
-
-def _gallery(which: NDArray[np.intp], result: Evaluation, digits: Digits) -> list[_Read]:
+def _gallery(
+    result: Evaluation, digits: Digits, chosen: NDArray[np.bool_], order: NDArray[np.floating]
+) -> list[_Read]:
+    """Those of the `chosen` pictures that have the smallest `order`, the smallest first."""
+    which = np.flatnonzero(chosen)
+    which = which[np.argsort(order[which], kind="stable")]
     return [
         _Read(
             _data_address(digits.images[n]),
@@ -130,19 +121,8 @@ def _data_address(pixels: NDArray[np.uint8]) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _inline(figure: Figure, name: str) -> str:
-    """The figure as an <svg> element whose text and lines have the colour of the text around it."""
-    from matplotlib import rc_context
-
-    file = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    text = file.getvalue()
-    return text[text.index("<svg") :].replace(figures.INK, "currentColor")
-
-
 def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The settings of a run.json, one level deep: `recipe.lr` and so on."""
+    """The settings of a run.json, by names such as `config.recipe.lr`."""
     for name, value in record.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{name}.")
