@@ -7,6 +7,7 @@ probabilities or logits; `Classifier` hides the difference.
 from __future__ import annotations
 
 import os
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from digitcli.data.digits import CLASSES, SIDE
 from digitcli.errors import DigitcliError, ModelError, UsageError
 from digitcli.networks import first_line, forward, load_keras, load_saved_model, picture_shape, with_softmax
+from digitcli.onnx_models import OnnxModel, may_be_onnx
 from digitcli.quiet import native_stderr_hidden
 
 BATCH = 256
@@ -29,7 +31,7 @@ THREADS = 2
 OUTPUTS = (CLASSES, CLASSES + 1)
 """Numbers of classes that a model may tell apart: the digits, and what is no digit."""
 
-Format = Literal["keras", "h5", "tflite", "savedmodel"]
+Format = Literal["keras", "h5", "tflite", "onnx", "savedmodel"]
 Forward = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """(n, 28, 28) uint8 to the (n, outputs) that the network gives."""
 
@@ -38,11 +40,12 @@ class Classifier:
     """A loaded model.
 
     path: the file or SavedModel folder it came from.
-    runtime: "LiteRT", "Keras" or "TensorFlow".
+    runtime: "LiteRT", "ONNX Runtime", "Keras" or "TensorFlow".
     views: how many views of each picture, all slightly different, it reads to give their mean.
     network: the model in TensorFlow's hands, to be exported: a keras.Model or tf.Module from (n, 28, 28, 1)
         float32 in 0-1 to (n, 10) probabilities. None with LiteRT.
     gives_logits: whether the model itself lacks the softmax that `probabilities` then applies.
+    classes: how many it tells apart: ten, or eleven with what is no digit.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Classifier:
         if not np.isfinite(outputs).all():
             raise ModelError(f"{path}: gives no numbers (NaN or infinity). Its weights are damaged.")
         self.gives_logits = not are_probabilities(outputs)
+        self.classes = outputs.shape[1]
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, 28, 28) uint8, 0 paper to 255 ink, to (n, 10) float32. Any n, 0 too.
@@ -73,6 +77,15 @@ class Classifier:
         each = views(images, self.views).reshape(-1, SIDE, SIDE)
         mean: NDArray[np.float32] = self._probabilities(each).reshape(self.views, -1, CLASSES).mean(axis=0)
         return mean
+
+    def seconds(self, images: NDArray[np.uint8], times: int) -> float:
+        """The median time that `probabilities` takes for these images, of several."""
+        taken = []
+        for _ in range(times):
+            start = time.perf_counter()
+            self.probabilities(images)
+            taken.append(time.perf_counter() - start)
+        return sorted(taken)[times // 2]
 
     def _probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         outputs = self._outputs(images)
@@ -97,18 +110,25 @@ class Classifier:
 
 
 def load(path: Path, *, threads: int = THREADS, views: int = 1) -> Classifier:
-    """The classifier in a .tflite, .keras or .h5 file or a SavedModel folder, whatever its name.
+    """The classifier in a .tflite, .onnx, .keras or .h5 file or a SavedModel folder, whatever its name.
 
-    threads: for LiteRT, at most; TensorFlow decides itself. views: see Classifier.
+    threads: for LiteRT and ONNX Runtime, at most; TensorFlow decides itself. views: see Classifier.
     Raises UsageError for less than one view; ModelError, which names the file, if it is absent, damaged, no
-    model, or no classifier of 28x28 pictures into ten classes; MissingExtraError if it needs TensorFlow and
-    that is not installed.
+    model, or no classifier of 28x28 pictures into ten classes; MissingExtraError if it needs TensorFlow or
+    ONNX Runtime and that is not installed.
     """
     if views < 1:
         raise UsageError(f"At least one view of each picture is needed, got {views}.")
     kind = recognise(path)
     try:
-        classifier = _load_litert(path, threads) if kind == "tflite" else _load_network(path, kind)
+        match kind:
+            case "tflite":
+                classifier = _load_litert(path, threads)
+            case "onnx":
+                onnx = OnnxModel(path, min(threads, os.cpu_count() or 1))
+                classifier = Classifier(path, "ONNX Runtime", onnx, batch=onnx.batch)
+            case _:
+                classifier = _load_network(path, kind)
         classifier.views = views
         return classifier
     except DigitcliError:
@@ -138,7 +158,9 @@ def recognise(path: Path) -> Format:
         return "keras"
     if path.name == "saved_model.pb":
         raise ModelError(f"{path}: is a part of a SavedModel. Give its folder, {path.parent}.")
-    raise ModelError(f"{path}: is not a model. Known are .tflite, .keras, .h5 and SavedModel folders.")
+    if may_be_onnx(head):
+        return "onnx"
+    raise ModelError(f"{path}: is not a model. Known are .tflite, .onnx, .keras, .h5 and SavedModel folders.")
 
 
 def probes() -> NDArray[np.uint8]:

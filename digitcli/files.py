@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,3 +57,30 @@ def atomic_path(target: Path, *, force: bool = True) -> Iterator[Path]:
             shutil.rmtree(temporary)
         elif temporary.exists():
             temporary.unlink()
+
+
+@contextmanager
+def atomic_group(target: Path, *, force: bool = False) -> Iterator[Path]:
+    """As `atomic_path`, for a file or folder with companions: all that is written beside it is renamed too.
+
+    Raises OutputError if `target` or a companion exists and `force` is false, or if one cannot be written.
+    """
+    if not force:
+        require_free(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=target.parent, prefix=f".{target.name}.", suffix=".partial"
+        ) as folder:
+            yield Path(folder, target.name)
+            companions = sorted(path for path in Path(folder).iterdir() if path.name != target.name)
+            for path in () if force else companions:
+                require_free(target.with_name(path.name))
+            # The target last: where it is, all is.
+            for path in (*companions, Path(folder, target.name)):
+                place = target.with_name(path.name)
+                if place.is_dir():
+                    shutil.rmtree(place)
+                path.replace(place)
+    except OSError as error:
+        raise OutputError(f"Cannot write {target}: {error.strerror or error}.") from error

@@ -173,8 +173,9 @@ def build(spec: ModelSpec, normalization: Any = None, dtype: str | None = None) 
     """A keras.Model for `spec`: (n, 28, 28, 1) float32 in 0-1 to (n, spec.outputs) probabilities.
 
     A convolutional network starts with a strided convolution, since the full 28x28 is where the time goes,
-    and costs no accuracy; without padding, since the margin of the picture is paper: 12x12 are left. Each further stage ends with a convolution that widens and 2x2 max pooling, before
-    the normalisation, which then has a quarter of the work. Weights are drawn from Keras's global seed.
+    and costs no accuracy; without padding, since the margin of a picture is paper, so that 12x12 are left.
+    Each further stage ends with a convolution that widens and 2x2 max pooling, before the normalisation,
+    which then has a quarter of the work. Weights are drawn from Keras's global seed.
     normalization: the class of the normalising layers, keras.layers.BatchNormalization or one like it.
     dtype: Keras's policy for all layers before the logits; float32 by default.
     Raises MissingExtraError without TensorFlow.

@@ -21,6 +21,7 @@ from digitcli.quiet import native_stderr_hidden
 from digitcli.tensorflow_setup import import_tensorflow
 
 DEFAULT_SIGNATURE = "serving_default"
+UINT8_SIGNATURE = "serving_uint8"
 OUTPUT = "probabilities"
 """What the last layer of a Keras model and the output of a signature are called."""
 
@@ -93,17 +94,21 @@ def with_softmax(network: Any) -> Any:
     return _module(lambda images: tf.nn.softmax(network(images)), network)
 
 
-def serving_function(network: Any) -> Any:
-    """A tf.function from `images`, (n, 28, 28, 1) float32 in 0-1, to {"probabilities": (n, 10 or 11)}."""
+def serving_function(network: Any, dtype: str = "float32", batch: int | None = None) -> Any:
+    """A tf.function from `images`, (n, 28, 28, 1), to {"probabilities": (n, 10 or 11) float32}.
+
+    dtype: of the images: float32 in 0-1, or uint8 in 0-255. batch: the one n that it takes; None for any.
+    """
     tf = import_tensorflow()
     import keras
 
     inference = {"training": False} if isinstance(network, keras.Model) else {}
 
     def serve(images: Any) -> Any:
-        return {OUTPUT: tf.cast(network(images, **inference), tf.float32)}
+        pixels = images if dtype == "float32" else tf.cast(images, tf.float32) / 255
+        return {OUTPUT: tf.cast(network(pixels, **inference), tf.float32)}
 
-    images = tf.TensorSpec((None, SIDE, SIDE, 1), tf.float32, name="images")
+    images = tf.TensorSpec((batch, SIDE, SIDE, 1), dtype, name="images")
     return tf.function(serve, input_signature=[images], autograph=False)
 
 
@@ -281,8 +286,12 @@ def _read_tf1(path: Path, graph: Any, signature: Any, image: str) -> tuple[Calla
 
     wrapped = v1.wrap_function(lambda: tf.graph_util.import_graph_def(frozen, name=""), [])
     function = wrapped.prune([signature.inputs[image].name, *placeholders], output)
-    constants = [tf.constant(value) for value in placeholders.values()]
-    return lambda pictures: function(pictures, *constants), wrapped
+
+    def call(pictures: Any) -> Any:
+        # Made where the call is traced, so that they are constants of the graph and no inputs.
+        return function(pictures, *[tf.constant(value) for value in placeholders.values()])
+
+    return call, wrapped
 
 
 def _at_inference(path: Path, name: str, dtype: Any) -> Any:

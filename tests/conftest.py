@@ -12,6 +12,8 @@ from hypothesis import settings
 from typer.testing import CliRunner
 
 from digitcli.cli import app
+from digitcli.errors import ModelError
+from digitcli.exporting.browser import Browser
 
 # CI tries the same examples each time, so that it judges the change; other runs look for new ones.
 settings.register_profile("ci", derandomize=True)
@@ -37,6 +39,17 @@ def _empty_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DIGITCLI_MIRROR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("TERMINAL_WIDTH", "100")
+
+
+@pytest.fixture(scope="session")
+def browser() -> str:
+    """The browser on this machine. Without one a test is skipped, but never in CI."""
+    try:
+        return Browser.find()
+    except ModelError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
 
 
 @pytest.fixture

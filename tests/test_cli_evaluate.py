@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_models
 
 from digitcli import runs
 from digitcli.data.digits import Digits
@@ -31,7 +32,7 @@ def dot_reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights[range(10), range(10)] = 5
     model.set_weights([weights, np.zeros(10, np.float32)])
     path = tmp_path_factory.mktemp("model") / "dots.tflite"
-    tflite.write(model, path)
+    tflite.write(tiny_models.material(model), path)
     return path
 
 

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tiny_models
-from tiny_models import IMAGES
+from PIL import Image
+from tiny_models import DATA, IMAGES, material
 
 from digitcli import classifiers, exporting
 from digitcli.data import synthetic
-from digitcli.errors import ModelError, OutputError, UsageError
+from digitcli.data.digits import DataSet
+from digitcli.errors import MissingExtraError, ModelError, OutputError, UsageError
 from digitcli.exporting import parity
-from digitcli.exporting.formats import tflite
+from digitcli.exporting.formats import onnx, tflite, tflite_int8
+from digitcli.training.config import configure
+from digitcli.training.run import train
 
 Models = dict[str, Path]
 
@@ -45,10 +51,14 @@ def test_formats_are_the_modules_of_the_package_and_listed_without_importing_the
         "import sys; from digitcli import exporting; print(exporting.format_names(), 'numpy' in sys.modules)"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert printed == "['keras', 'savedmodel', 'tflite'] False\n"
+    names = ["html", "keras", "onnx", "savedmodel", "tflite", "tflite-fp16", "tflite-int8"]
+    assert printed == f"{names} False\n"
 
 
-@pytest.mark.parametrize("format", ["keras", "savedmodel", "tflite"])
+RUNTIMES = {"keras": "Keras", "onnx": "ONNX Runtime", "savedmodel": "TensorFlow", "tflite": "LiteRT"}
+
+
+@pytest.mark.parametrize("format", RUNTIMES)
 @pytest.mark.parametrize("source", ["keras", "h5", "tf2", "tf1"])
 def test_every_kind_of_model_is_written_and_proved(
     models: Models, tmp_path: Path, source: str, format: str
@@ -56,10 +66,12 @@ def test_every_kind_of_model_is_written_and_proved(
     if format == "keras" and source.startswith("tf"):
         pytest.skip("a SavedModel cannot become a Keras model")
     target = tmp_path / f"out{exporting.suffix(format)}"
-    export = exporting.export(models[source], format, target)
-    assert (export.path, export.format) == (target, format)
-    assert export.runtime == {"keras": "Keras", "savedmodel": "TensorFlow", "tflite": "LiteRT"}[format]
+    (export,) = exporting.export(models[source], format, target, DATA)
+    assert (export.path, export.format, export.runtime) == (target, format, RUNTIMES[format])
     assert export.bytes > 784 * 10 * 4
+    assert export.accuracy == accuracy_of_weights()
+    assert export.milliseconds > 0
+    assert export.images_per_second > 0
     assert (export.parity.pictures, export.parity.same_digits) == (1000, 1000)
     assert export.parity.largest_difference <= 1e-4
     written = classifiers.load(target)
@@ -70,23 +82,22 @@ def test_every_kind_of_model_is_written_and_proved(
 def test_the_converters_chatter_is_not_heard(
     models: Models, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    exporting.export(models["keras"], "tflite", tmp_path / "m.tflite")
+    exporting.export(models["keras"], "tflite", tmp_path / "m.tflite", DATA)
     assert capfd.readouterr() == ("", "")
 
 
 def test_progress_ends_complete(models: Models, tmp_path: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     exporting.export(
-        models["tflite"], "tflite", tmp_path / "m.tflite", on_progress=lambda *step: seen.append(step)
+        models["tflite"], "tflite", tmp_path / "m.tflite", DATA, on_progress=lambda *step: seen.append(step)
     )
-    assert seen[0] == (0, 4)
-    assert seen[-1] == (4, 4)
+    assert seen == [(0, 1), (1, 1)]
 
 
 def test_plain_tensorflow_serves_the_saved_model(models: Models, tmp_path: Path) -> None:
     import tensorflow as tf
 
-    exporting.export(models["keras"], "savedmodel", tmp_path / "served")
+    exporting.export(models["keras"], "savedmodel", tmp_path / "served", DATA)
     signature = tf.saved_model.load(str(tmp_path / "served")).signatures["serving_default"]
     (name, taken), *others = signature.structured_input_signature[1].items()
     assert (name, taken.shape.as_list(), taken.dtype, others) == ("images", [None, 28, 28, 1], tf.float32, [])
@@ -98,7 +109,7 @@ def test_plain_tensorflow_serves_the_saved_model(models: Models, tmp_path: Path)
 def test_plain_keras_loads_the_keras_file(models: Models, tmp_path: Path) -> None:
     import keras
 
-    exporting.export(models["keras"], "keras", tmp_path / "m.keras")
+    exporting.export(models["keras"], "keras", tmp_path / "m.keras", DATA)
     model = keras.saving.load_model(tmp_path / "m.keras")
     assert model.input_shape == (None, 28, 28, 1)
     assert model.output_shape == (None, 10)
@@ -109,7 +120,7 @@ def test_the_tflite_takes_any_number_of_pictures_and_names_its_signature(
 ) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
-    exporting.export(models["keras"], "tflite", tmp_path / "m.tflite")
+    exporting.export(models["keras"], "tflite", tmp_path / "m.tflite", DATA)
     interpreter = Interpreter(str(tmp_path / "m.tflite"))
     assert interpreter.get_signature_list() == {
         "serving_default": {"inputs": ["images"], "outputs": ["probabilities"]}
@@ -131,41 +142,41 @@ def test_weights_are_inside_the_tflite_of_a_network_with_normalisation_and_dropo
             keras.layers.Dense(10, "softmax"),
         ]
     )
-    tflite.write(network, tmp_path / "m.tflite")
+    tflite.write(material(network), tmp_path / "m.tflite")
     written = classifiers.load(tmp_path / "m.tflite")
     pixels = tiny_models.pixels().reshape(-1, 28, 28, 1)
     np.testing.assert_allclose(written.probabilities(IMAGES), network(pixels), atol=1e-5)
 
 
 def test_a_tflite_is_copied(models: Models, tmp_path: Path) -> None:
-    exporting.export(models["tflite"], "tflite", tmp_path / "copy.tflite")
+    exporting.export(models["tflite"], "tflite", tmp_path / "copy.tflite", DATA)
     assert (tmp_path / "copy.tflite").read_bytes() == models["tflite"].read_bytes()
 
 
-@pytest.mark.parametrize("format", ["keras", "savedmodel"])
+@pytest.mark.parametrize("format", ["keras", "onnx", "savedmodel", "tflite-int8", "all"])
 def test_a_tflite_cannot_become_anything_else(models: Models, tmp_path: Path, format: str) -> None:
     with pytest.raises(ModelError, match=r"model\.tflite cannot become"):
-        exporting.export(models["tflite"], format, tmp_path / "out")
+        exporting.export(models["tflite"], format, tmp_path / "out", DATA)
     assert list(tmp_path.glob("*out*")) == []
 
 
 def test_a_saved_model_cannot_become_a_keras_file(models: Models, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="only be made from a Keras model"):
-        exporting.export(models["tf1"], "keras", tmp_path / "out")
+        exporting.export(models["tf1"], "keras", tmp_path / "out", DATA)
 
 
 def test_an_unknown_format_is_told_with_the_nearest(models: Models, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Did you mean tflite"):
-        exporting.export(models["keras"], "tflight", tmp_path / "out")
+        exporting.export(models["keras"], "tflight", tmp_path / "out", DATA)
 
 
 def test_what_exists_stays_unless_forced(models: Models, tmp_path: Path) -> None:
     target = tmp_path / "m.tflite"
     target.write_text("mine")
     with pytest.raises(OutputError, match="--force"):
-        exporting.export(models["tflite"], "tflite", target)
+        exporting.export(models["tflite"], "tflite", target, DATA)
     assert target.read_text() == "mine"
-    exporting.export(models["tflite"], "tflite", target, force=True)
+    exporting.export(models["tflite"], "tflite", target, DATA, force=True)
     assert target.read_bytes() == models["tflite"].read_bytes()
 
 
@@ -174,10 +185,201 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_models.write_tflite(tmp_path_factory.mktemp("other") / "m.tflite", scale=1.01)
 
 
+def test_the_saved_model_has_a_second_entry_for_uint8(models: Models, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    exporting.export(models["keras"], "savedmodel", tmp_path / "served", DATA)
+    signature = tf.saved_model.load(str(tmp_path / "served")).signatures["serving_uint8"]
+    probabilities = signature(images=tf.constant(IMAGES[..., None]))["probabilities"]
+    np.testing.assert_allclose(probabilities, tiny_models.expected(), atol=1e-5)
+
+
+def test_onnx_has_a_second_entry_for_uint8_in_a_file_of_its_own(models: Models, tmp_path: Path) -> None:
+    import onnxruntime
+
+    exporting.export(models["keras"], "onnx", tmp_path / "m.onnx", DATA)
+    session = onnxruntime.InferenceSession(tmp_path / "m-uint8.onnx")
+    (probabilities,) = session.run(["probabilities"], {"images": IMAGES[..., None]})
+    np.testing.assert_allclose(probabilities, tiny_models.expected(), atol=1e-5)
+    assert [(each.name, each.shape) for each in session.get_inputs()] == [("images", ["n", 28, 28, 1])]
+
+
+def test_opencv_runs_the_onnx(models: Models, tmp_path: Path) -> None:
+    import cv2
+
+    exporting.export(models["keras"], "onnx", tmp_path / "m.onnx", DATA)
+    network = cv2.dnn.readNetFromONNX(str(tmp_path / "m.onnx"))
+    network.setInput(tiny_models.pixels()[:1].reshape(1, 28, 28, 1))
+    np.testing.assert_allclose(network.forward(), tiny_models.expected()[:1], atol=1e-4)
+
+
+class TestWhatIsKnownAboutAModel:
+    """Labels, input convention, accuracy and licence travel inside each export."""
+
+    @pytest.fixture
+    def about(self, models: Models, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+        target = tmp_path / "digits"
+        exporting.export(models["keras"], request.param, target, DATA, name="mine", license="CC0-1.0")
+        return target
+
+    def check(self, found: dict[str, Any]) -> None:
+        assert found["name"] == "mine"
+        assert found["labels"] == list("0123456789")
+        assert "0 paper to 1 ink" in found["input"]
+        assert found["accuracy"] == pytest.approx(accuracy_of_weights())
+        assert found["license"] == "CC0-1.0"
+
+    @pytest.mark.parametrize("about", ["keras"], indirect=True)
+    def test_in_keras(self, about: Path) -> None:
+        with zipfile.ZipFile(about) as archive:
+            self.check(json.loads(archive.read("digitcli.json")))
+
+    @pytest.mark.parametrize("about", ["savedmodel"], indirect=True)
+    def test_in_a_saved_model(self, about: Path) -> None:
+        self.check(json.loads((about / "assets.extra" / "digitcli.json").read_text()))
+
+    @pytest.mark.parametrize("about", ["onnx"], indirect=True)
+    def test_in_onnx(self, about: Path) -> None:
+        import onnxruntime
+
+        properties = onnxruntime.InferenceSession(about).get_modelmeta().custom_metadata_map
+        found = {**properties, **{key: json.loads(properties[key]) for key in ("labels", "accuracy")}}
+        self.check(found)
+
+    @pytest.mark.parametrize("about", ["tflite"], indirect=True)
+    def test_in_tflite(self, about: Path) -> None:
+        from ai_edge_litert import schema_py_generated as schema
+
+        model = schema.ModelT.InitFromPackedBuf(about.read_bytes(), 0)
+        (entry,) = (each for each in model.metadata if each.name == b"digitcli")
+        self.check(json.loads(bytes(model.buffers[entry.buffer].data)))
+
+    @pytest.mark.parametrize("about", ["tflite"], indirect=True)
+    def test_and_in_a_readme_beside_it(self, about: Path) -> None:
+        text = about.with_name("digits.md").read_text()
+        assert "# mine: a classifier" in text
+        assert "Licence: CC0-1.0" in text
+        assert "| `digits` | LiteRT |" in text
+
+
+def accuracy_of_weights() -> float:
+    flat = DATA.test.images.reshape(-1, 784).astype(np.float32) / 255
+    return float(np.mean((flat @ tiny_models.WEIGHTS).argmax(1) == DATA.test.labels))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A convolutional network that reads most of the digits that digitcli draws."""
+    folder = tmp_path_factory.mktemp("trained")
+    digits = synthetic.generate(3300)
+    data = DataSet(digits.take(slice(3000)), digits.take(slice(3000, 3300)), "drawn")
+    config = configure("cnn", recipe={"epochs": 3, "val_split": 0.0, "lr": 0.01, "batch_size": 64})
+    return train(config, data, folder / "run").directory
+
+
+@pytest.fixture(scope="session")
+def all_exports(
+    trained: Path, tmp_path_factory: pytest.TempPathFactory, browser: str
+) -> list[exporting.Export]:
+    folder = tmp_path_factory.mktemp("exports") / "all"
+    return exporting.export(trained / "model.keras", "all", folder, DATA, name="drawn")
+
+
+def test_all_formats_of_a_convolutional_network_are_proved(all_exports: list[exporting.Export]) -> None:
+    assert [each.format for each in all_exports] == exporting.format_names()
+    for each in all_exports:
+        assert each.path.exists()
+        assert each.accuracy >= 0.8
+        if each.format not in ("tflite-fp16", "tflite-int8"):
+            assert each.parity.largest_difference <= 1e-4
+    sizes = {each.format: each.bytes for each in all_exports}
+    assert sizes["tflite-int8"] < sizes["tflite-fp16"] < sizes["tflite"]
+    assert sizes["html"] < 5_000_000
+
+
+@pytest.mark.parametrize("format", [name for name in exporting.format_names() if name != "html"])
+def test_the_snippet_of_the_readme_reads_a_picture(
+    all_exports: list[exporting.Export], format: str, tmp_path: Path
+) -> None:
+    folder = all_exports[0].path.parent
+    (export,) = (each for each in all_exports if each.format == format)
+    readme = (folder / "README.md").read_text()
+    code = readme.partition(f"### {export.path.name}\n\n```python\n")[2].partition("```")[0]
+    assert len(code.splitlines()) <= 10
+    digits = tiny_models.draw_once(50, 9)
+    right = classifiers.load(folder / "model.tflite").probabilities(digits.images).argmax(1) == digits.labels
+    chosen = int(np.flatnonzero(right)[0])
+    Image.fromarray(digits.images[chosen]).save(folder / "digit.png")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split()[-1:] == [str(digits.labels[chosen])], done.stderr
+
+
+def test_all_leaves_out_what_a_model_from_elsewhere_cannot_become(
+    models: Models, tmp_path: Path, browser: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its random weights leave many pictures on the fence, where 8 bits may fall to either side.
+    monkeypatch.setattr(tflite_int8, "BOUND", parity.Bound(0.5, 1000))
+    exports = exporting.export(models["tf1"], "all", tmp_path / "all", DATA)
+    assert {each.format for each in exports} == set(exporting.format_names()) - {"keras"}
+    assert all(each.path.exists() for each in exports)
+
+
+def test_one_broken_converter_of_all_leaves_nothing(
+    models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "format_names", lambda: ["keras", "onnx", "savedmodel"])
+    convert = onnx.convert
+    wrong = tiny_models.keras_model(scale=1.01)
+    monkeypatch.setattr(onnx, "convert", lambda made_from, dtype: convert(material(wrong), dtype))
+    folder = tmp_path / "exports"
+    with pytest.raises(ModelError, match="differs from it"):
+        exporting.export(models["keras"], "all", folder / "all", DATA)
+    assert list(folder.iterdir()) == []
+
+
+def test_too_much_accuracy_lost_fails_the_proof() -> None:
+    bound = parity.Bound(accuracy=0.0005)
+    with pytest.raises(ModelError, match=r"reads 98\.00% of 1000 images right, the original 99\.00%"):
+        parity.prove_accuracy(Stub(1.0), 0.99, 0.98, 1000, bound)  # type: ignore[arg-type]
+    parity.prove_accuracy(Stub(1.0), 0.99, 0.989, 1000, bound)  # type: ignore[arg-type]
+
+
+def test_html_without_a_browser_says_what_to_install(
+    models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITCLI_BROWSER", "no-such-browser")
+    with pytest.raises(ModelError, match="Install one, or name its program in DIGITCLI_BROWSER"):
+        exporting.export(models["keras"], "html", tmp_path / "page.html", DATA)
+    assert not list(tmp_path.glob("page*"))
+
+
+def test_an_operator_that_the_page_does_not_know_fails_its_proof(tmp_path: Path, browser: str) -> None:
+    tf = tiny_models.import_tensorflow()
+    module = tf.Module()
+    module.weights = tf.Variable(tiny_models.WEIGHTS)
+    shape = tf.TensorSpec((None, 784), tf.float32)
+    module.call = tf.function(lambda x: {"scores": tf.math.erf(x @ module.weights)}, input_signature=[shape])
+    tf.saved_model.save(module, str(tmp_path / "erf"), signatures=module.call)
+    with pytest.raises(ModelError, match="cannot compute the operator Erf"):
+        exporting.export(tmp_path / "erf", "html", tmp_path / "page.html", DATA)
+    assert not list(tmp_path.glob("page*"))
+
+
+def test_onnx_without_its_packages_says_what_to_install(
+    models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'digitcli\[onnx\]'"):
+        exporting.export(models["keras"], "onnx", tmp_path / "m.onnx", DATA)
+    assert not list(tmp_path.glob("m*"))
+
+
 class TestABrokenConverter:
     @pytest.fixture(params=["other weights", "rubbish", "crash"])
     def broken(self, request: pytest.FixtureRequest, other: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def write(network: Any, path: Path) -> None:
+        def write(made_from: Any, path: Path) -> None:
             if request.param == "crash":
                 raise RuntimeError("the converter has crashed")
             path.write_bytes(other.read_bytes() if request.param == "other weights" else b"rubbish")
@@ -188,7 +390,7 @@ class TestABrokenConverter:
     def test_fails_and_leaves_nothing(self, models: Models, tmp_path: Path) -> None:
         folder = tmp_path / "exports"
         with pytest.raises(ModelError, match=r"model\.keras"):
-            exporting.export(models["keras"], "tflite", folder / "m.tflite")
+            exporting.export(models["keras"], "tflite", folder / "m.tflite", DATA)
         assert list(folder.iterdir()) == []
 
     @pytest.mark.usefixtures("broken")
@@ -196,7 +398,7 @@ class TestABrokenConverter:
         target = tmp_path / "m.tflite"
         target.write_text("mine")
         with pytest.raises(ModelError):
-            exporting.export(models["keras"], "tflite", target, force=True)
+            exporting.export(models["keras"], "tflite", target, DATA, force=True)
         assert target.read_text() == "mine"
 
 
@@ -223,13 +425,13 @@ class TestParity:
     def test_fails_when_a_probability_moves_beyond_the_bound(self) -> None:
         result = compare(Stub(0.7, 0.3), Stub(0.6998, 0.3002))
         assert result.same_digits == 1000
-        assert not result.holds
+        assert not result.holds()
 
     def test_lets_a_tie_fall_either_way(self) -> None:
-        assert compare(Stub(0.50002, 0.49998), Stub(0.49999, 0.50001)).holds
+        assert compare(Stub(0.50002, 0.49998), Stub(0.49999, 0.50001)).holds()
 
     def test_counts_other_digits(self) -> None:
         assert compare(Stub(0.7, 0.3), Stub(0.3, 0.7)).same_digits == 0
 
     def test_fails_on_what_is_no_number(self) -> None:
-        assert not compare(Stub(0.7, 0.3), Stub(float("nan"), 0.3)).holds
+        assert not compare(Stub(0.7, 0.3), Stub(float("nan"), 0.3)).holds()

@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 
 from digitcli.data import synthetic
+from digitcli.data.digits import DataSet
 from digitcli.exporting.formats import savedmodel, tflite
+from digitcli.exporting.material import Material
 from digitcli.tensorflow_setup import import_tensorflow
 
 draw_once = functools.cache(synthetic.generate)
 """The same pictures without drawing them again, which the proof of every export does."""
 
 IMAGES = synthetic.generate(20, seed=3).images
+DATA = DataSet(synthetic.generate(40, seed=4), synthetic.generate(20, seed=5), "synthetic")
+"""What an export is scored on."""
 WEIGHTS = np.random.default_rng(1).normal(0, 0.1, (784, 10)).astype(np.float32)
 
 
@@ -50,9 +54,14 @@ def keras_model(
     return model
 
 
+def material(network: Any) -> Material:
+    """What an export is made from."""
+    return Material(network, {"name": "tiny"}, IMAGES)
+
+
 def write_tflite(path: Path, **kwargs: Any) -> Path:
     """A .tflite of `keras_model`."""
-    tflite.write(keras_model(**kwargs), path)
+    tflite.write(material(keras_model(**kwargs)), path)
     return path
 
 
@@ -82,7 +91,7 @@ def write_fixed_tflite(path: Path, batch: int, *, resizable: bool) -> Path:
 def write_int8_tflite(path: Path) -> Path:
     """A .tflite that takes uint8 and gives int8 numbers with scale and zero point."""
     tf = import_tensorflow()
-    savedmodel.write(keras_model(), path.with_suffix(""))
+    savedmodel.write(material(keras_model()), path.with_suffix(""))
     converter = tf.lite.TFLiteConverter.from_saved_model(str(path.with_suffix("")))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([image.reshape(1, 28, 28, 1)] for image in pixels())

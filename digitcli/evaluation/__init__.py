@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,6 @@ from digitcli.evaluation.metrics import (
     wilson_interval,
 )
 from digitcli.output import Progress
-
-if TYPE_CHECKING:
-    from digitcli.classifiers import Classifier
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,21 @@ class Evaluation:
         return self.count / self.seconds
 
 
+class Runnable(Protocol):
+    """What can be scored: a Classifier, or a page in a browser."""
+
+    path: Path
+    runtime: str
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(n, 28, 28) uint8 to (n, 10) float32."""
+
+    def seconds(self, images: NDArray[np.uint8], times: int) -> float:
+        """The median time that `probabilities` takes for these images, of several."""
+
+
 def evaluate(
-    classifier: Classifier,
+    classifier: Runnable,
     digits: Digits,
     batch_size: int = 256,
     on_progress: Progress = lambda done, total: None,

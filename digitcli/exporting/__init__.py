@@ -2,8 +2,14 @@
 
 Every module in `formats` is a format, called as the module with - for _. It has
     SUFFIX                  what its files end in
-    write(network, path)    writes a keras.Model or tf.Module from (n, 28, 28, 1) float32 in 0-1 to (n, 10)
-                            probabilities, or raises ModelError for one that it does not take
+    RUNTIME                 what runs them
+    SNIPPET                 how to, in Python (or in words), with {file} and {picture} to be filled in
+    write(material, path)   writes a network, or raises ModelError for one that it does not take;
+                            files that belong to it may be written beside it
+and if need be
+    BOUND                   how far it may be from the original; default: parity.EXACT
+    takes(network)          whether it can be made from a network; default: from every one
+    load(path)              the written export, ready to run; default: classifiers.load
 To add a format, add such a module.
 """
 
@@ -12,7 +18,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +28,15 @@ from digitcli.exporting import formats
 
 if TYPE_CHECKING:
     from digitcli.classifiers import Classifier
+    from digitcli.data.digits import DataSet, Digits
+    from digitcli.evaluation import Runnable
+    from digitcli.exporting.material import Material
     from digitcli.exporting.parity import Parity
     from digitcli.output import Progress
 
-STEPS = 4
+ALL = "all"
+UNSPECIFIED = "unspecified"
+BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -33,9 +45,12 @@ class Export:
 
     path: the file or folder.
     format: one of `format_names()`.
-    bytes: its size, of all files together.
-    runtime: what ran it for the proof.
+    bytes: its size, of all files of a folder together.
+    runtime: what ran it for the proof, and for the figures below.
     parity: how close it is to the original.
+    accuracy: the share of the test images that it reads right, 0-1.
+    milliseconds: that one picture takes, the median.
+    images_per_second: in batches of 256.
     """
 
     path: Path
@@ -43,6 +58,9 @@ class Export:
     bytes: int
     runtime: str
     parity: Parity
+    accuracy: float
+    milliseconds: float
+    images_per_second: float
 
 
 def format_names() -> list[str]:
@@ -51,70 +69,128 @@ def format_names() -> list[str]:
 
 
 def suffix(format: str) -> str:
-    """What files of that format end in. Raises UsageError for an unknown format."""
-    ending: str = _module(format).SUFFIX
-    return ending
+    """What files of that format end in; nothing for a folder of all. Raises UsageError for an unknown one."""
+    return "" if format == ALL else str(module(format).SUFFIX)
+
+
+def module(format: str) -> Any:
+    """The module of a format. Raises UsageError if there is none of that name."""
+    if format not in format_names():
+        raise unknown_name("export format", format, [*format_names(), ALL])
+    return importlib.import_module(f"{formats.__name__}.{format.replace('-', '_')}")
 
 
 def export(
     model: Path,
     format: str,
     target: Path,
+    data: DataSet,
     *,
+    name: str | None = None,
+    license: str = UNSPECIFIED,
     force: bool = False,
     on_progress: Progress = lambda done, total: None,
-) -> Export:
-    """Writes `model` to `target` in that format, loads it again in its own runtime, and compares both.
+) -> list[Export]:
+    """Writes `model` in that format, loads it again in its own runtime, and compares both.
+
+    format: one of `format_names()`, or "all" for a folder with each that the model can become.
+    target: the file or folder. A README.md lies in the folder, or beside the file, called as it with .md.
+    data: its test part tells the accuracy; its training part shows what pictures are like.
+    name: of the model, for the README; by default that of its file.
+    license: that the model is under.
 
     Whatever the model takes and gives, the export takes float 28x28x1 in 0-1 and gives probabilities; only a
     .tflite that stays a .tflite is copied as it is.
-    Raises UsageError for an unknown format, OutputError if `target` is there and `force` is false, ModelError
-    if the model cannot be read or written so or the proof fails. Then nothing is left behind.
+    Raises UsageError for an unknown format, OutputError if something is in the way and `force` is false,
+    ModelError if the model cannot be read or written so or the proof fails, MissingExtraError if a package is
+    not installed. Then nothing is left behind.
     """
-    from digitcli import classifiers
-    from digitcli.exporting import parity
-    from digitcli.files import atomic_path, require_replaceable, size
+    from digitcli import classifiers, evaluation
+    from digitcli.exporting.material import Material, describe, typical
+    from digitcli.exporting.readme import readme
+    from digitcli.files import atomic_group, require_replaceable
 
-    writer = _module(format)
-    require_replaceable(target, "saved_model.pb")
-    with atomic_path(target, force=force) as temporary:
-        on_progress(0, STEPS)
+    chosen = format_names() if format == ALL else [format]
+    for each in chosen:
+        module(each)
+    require_replaceable(target, "README.md" if format == ALL else "saved_model.pb")
+    with atomic_group(target, force=force) as temporary:
+        on_progress(0, len(chosen))
         original = classifiers.load(model)
-        on_progress(1, STEPS)
-        try:
-            if original.network is not None:
-                writer.write(original.network, temporary)
-            elif format == "tflite":
-                shutil.copyfile(model, temporary)
-            else:
-                raise ModelError(
-                    f"{model} cannot become {format}: a .tflite has lost what that would need.\n"
-                    "Export a run instead (make one with: digitcli train), or a .keras file."
-                )
-            on_progress(2, STEPS)
-            written = _load_written(temporary, f"The {format} export of {model}")
-            on_progress(3, STEPS)
-            result = parity.prove(original, written)
-        except (DigitcliError, OSError):
-            raise
-        except Exception as error:  # the converters raise nearly every kind there is
-            raise ModelError(f"{model} cannot be exported to {format}: {error}") from error
-        on_progress(STEPS, STEPS)
-        bytes = size(temporary)
-    return Export(target, format, bytes, written.runtime, result)
+        if format == ALL:
+            chosen = [each for each in chosen if _takes(each, original.network)]
+            if not chosen:
+                raise _stays(model, "anything else")
+            temporary.mkdir()
+        accuracy = evaluation.evaluate(original, data.scored).accuracy
+        about = describe(name or model.stem, original.classes, accuracy, _called(data), license)
+        material = Material(original.network, about, typical(data))
+        results: list[Export] = []
+        for each in chosen:
+            path = temporary / f"model{suffix(each)}" if format == ALL else temporary
+            result = _write_and_prove(each, original, material, path, data.scored)
+            results.append(replace(result, path=target / path.name if format == ALL else target))
+            on_progress(len(results), len(chosen))
+        note = temporary / "README.md" if temporary.is_dir() else temporary.with_name(f"{temporary.name}.md")
+        note.write_text(readme(about, results), encoding="utf-8")
+    return results
 
 
-def _load_written(path: Path, name: str) -> Classifier:
-    from digitcli import classifiers
+def _takes(format: str, network: Any) -> bool:
+    takes: Callable[[Any], bool] = getattr(module(format), "takes", lambda network: network is not None)
+    return takes(network)
 
+
+def _called(data: DataSet) -> str:
+    """The test part, without the folders of this machine."""
+    return "the MNIST test set" if "MNIST, verified" in data.origin else Path(data.scored.name).name
+
+
+def _write_and_prove(
+    format: str,
+    original: Classifier,
+    material: Material,
+    path: Path,
+    digits: Digits,
+) -> Export:
+    import numpy as np
+
+    from digitcli import classifiers, evaluation
+    from digitcli.exporting import parity
+    from digitcli.files import size
+    from digitcli.networks import first_line
+
+    writer = module(format)
     try:
-        return classifiers.load(path)
+        if original.network is not None:
+            writer.write(material, path)
+        elif format == "tflite" and original.runtime == writer.RUNTIME:
+            shutil.copyfile(original.path, path)
+        else:
+            raise _stays(original.path, format)
+        load: Callable[[Path], Runnable] = getattr(writer, "load", classifiers.load)
+        written = load(path)
+        bound = getattr(writer, "BOUND", parity.EXACT)
+        proof = parity.prove(original, written, bound)
+        accuracy = evaluation.evaluate(written, digits, batch_size=len(digits)).accuracy
+        parity.prove_accuracy(original, material.about["accuracy"], accuracy, len(digits), bound)
+        one, many = digits.images[:1], np.resize(digits.images, (BATCH, *digits.images.shape[1:]))
+        milliseconds = 1000 * written.seconds(one, 50)
+        images_per_second = BATCH / written.seconds(many, 5)
     except ModelError as error:
         # The path is a temporary one that means nothing to the user.
-        raise ModelError(f"{name} cannot be used: {str(error).removeprefix(f'{path}: ')}") from error
+        raise ModelError(
+            str(error).replace(f"{path}: ", f"The {format} export of {original.path}: ")
+        ) from error
+    except (DigitcliError, OSError):
+        raise
+    except Exception as error:  # the converters raise nearly every kind there is
+        raise ModelError(f"{original.path} cannot be exported to {format}: {first_line(error)}") from error
+    return Export(path, format, size(path), written.runtime, proof, accuracy, milliseconds, images_per_second)
 
 
-def _module(format: str) -> Any:
-    if format not in format_names():
-        raise unknown_name("export format", format, format_names())
-    return importlib.import_module(f"{formats.__name__}.{format.replace('-', '_')}")
+def _stays(model: Path, format: str) -> ModelError:
+    return ModelError(
+        f"{model} cannot become {format}: such a file has lost what that would need.\n"
+        "Export a run instead (make one with: digitcli train), or a .keras file."
+    )

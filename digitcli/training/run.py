@@ -20,7 +20,9 @@ from digitcli import classifiers, models, runs
 from digitcli.data.digits import DataSet, Digits
 from digitcli.errors import DataError, MissingExtraError
 from digitcli.evaluation import Evaluation, evaluate, figures
+from digitcli.exporting import UNSPECIFIED
 from digitcli.exporting.formats import tflite
+from digitcli.exporting.material import Material, describe, typical
 from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training import history
 from digitcli.training.calibration import calibrate, expect_digits
@@ -97,7 +99,8 @@ def train(
         temperature = calibrate(fitted.model, validation) if validation else 1.0
         seconds = time.perf_counter() - start
         fitted.model.save(temporary / runs.KERAS_MODEL)
-        tflite.write(fitted.model, temporary / runs.LITERT_MODEL)
+        about = describe(directory.name, model.outputs, None, None, UNSPECIFIED)
+        tflite.write(Material(fitted.model, about, typical(data)), temporary / runs.LITERT_MODEL)
         classifier = classifiers.load(temporary / runs.LITERT_MODEL)
         val, test = (evaluate(classifier, part) if part else None for part in (validation, data.test))
         history.write(fitted.history, temporary / runs.HISTORY)

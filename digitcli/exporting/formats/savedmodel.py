@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
 
-from digitcli.networks import DEFAULT_SIGNATURE, serving_function
+from digitcli.exporting.material import Material
+from digitcli.networks import DEFAULT_SIGNATURE, UINT8_SIGNATURE, serving_function
 from digitcli.tensorflow_setup import import_tensorflow
 
 SUFFIX = ".savedmodel"
+RUNTIME = "TensorFlow"
+SNIPPET = """
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+model = tf.saved_model.load("{file}")
+pixels = np.asarray(Image.open("{picture}").convert("L"))  # 28x28, ink bright on black
+images = tf.constant(pixels.reshape(1, 28, 28, 1))
+answer = model.signatures["serving_uint8"](images=images)  # serving_default takes float32 in 0-1
+print(int(answer["probabilities"][0].numpy().argmax()))
+"""
 
 
-def write(network: Any, path: Path) -> None:
-    """Writes a keras.Model or tf.Module to the folder `path`.
+def write(material: Material, path: Path) -> None:
+    """Writes a network to the folder `path`.
 
-    Its signature serving_default takes `images`, (n, 28, 28, 1) float32 in 0-1, and gives `probabilities`,
-    (n, 10) float32.
+    Its signature serving_default takes `images`, (n, 28, 28, 1) float32 in 0-1, and serving_uint8 the same as
+    uint8 in 0-255; both give `probabilities`, (n, 10) float32. What is known about the model lies in
+    assets.extra/digitcli.json.
     """
     tf = import_tensorflow()
     module = tf.Module()
-    module.serve = serving_function(network)
+    module.serve = serving_function(material.network)
+    module.serve_uint8 = serving_function(material.network, "uint8")
     # The variables alone: where a Keras model is tracked as a whole, LiteRT's converter (TensorFlow 2.21)
     # does not see that they are constant, and leaves them out.
     module.weights = list(module.serve.get_concrete_function().variables)
-    tf.saved_model.save(module, str(path), signatures={DEFAULT_SIGNATURE: module.serve})
+    signatures = {DEFAULT_SIGNATURE: module.serve, UINT8_SIGNATURE: module.serve_uint8}
+    tf.saved_model.save(module, str(path), signatures=signatures)
+    extra = path / "assets.extra"
+    extra.mkdir()
+    (extra / "digitcli.json").write_text(json.dumps(material.about, indent=2), encoding="utf-8")

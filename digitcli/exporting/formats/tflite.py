@@ -2,22 +2,63 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from digitcli.exporting.formats import savedmodel
+from digitcli.exporting.material import Material
+from digitcli.networks import serving_function
 from digitcli.quiet import native_stderr_hidden
 from digitcli.tensorflow_setup import import_tensorflow
 
 SUFFIX = ".tflite"
+RUNTIME = "LiteRT"
+SNIPPET = """
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
+
+run = Interpreter("{file}").get_signature_runner()
+pixels = np.asarray(Image.open("{picture}").convert("L"))  # 28x28, ink bright on black
+images = pixels.reshape(1, 28, 28, 1).astype("float32") / 255
+print(run(images=images)["probabilities"][0].argmax())
+"""
 
 
-def write(network: Any, path: Path) -> None:
-    """Writes a keras.Model or tf.Module to `path`, in float32, with the signature of the SavedModel."""
+def write(material: Material, path: Path) -> None:
+    """Writes a network to `path`, in float32, with the signature serving_default of the SavedModel."""
+    path.write_bytes(convert(material))
+
+
+def convert(material: Material, configure: Callable[[Any], None] = lambda converter: None) -> bytes:
+    """The .tflite file of a network, with what is known about it as its metadata "digitcli".
+
+    configure: called with TensorFlow's converter before it converts.
+    """
     tf = import_tensorflow()
+    module = tf.Module()
+    module.serve = serving_function(material.network)
+    module.weights = list(module.serve.get_concrete_function().variables)
     # Through a SavedModel, since that is the one way into the converter that keeps the signature.
     with tempfile.TemporaryDirectory(prefix="digitcli-") as folder, native_stderr_hidden():
-        savedmodel.write(network, Path(folder))
-        converted = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
-    path.write_bytes(converted)
+        tf.saved_model.save(module, folder, signatures=module.serve)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        configure(converter)
+        return _with_metadata(converter.convert(), material.about)
+
+
+def _with_metadata(file: bytes, about: dict[str, Any]) -> bytes:
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(file, 0)
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = list(json.dumps(about).encode())
+    entry.name, entry.buffer = "digitcli", len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or []), entry]
+    builder = flatbuffers.Builder(len(file))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
