@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -50,6 +51,32 @@ def browser() -> str:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A convolutional network that reads most of the digits that digitcli draws."""
+    from digitcli.data import synthetic
+    from digitcli.data.digits import DataSet
+    from digitcli.training.config import configure
+    from digitcli.training.run import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    digits = synthetic.generate(3300)
+    data = DataSet(digits.take(slice(3000)), digits.take(slice(3000, 3300)), "drawn")
+    config = configure("cnn", recipe={"epochs": 3, "val_split": 0.0, "lr": 0.01, "batch_size": 64})
+    return train(config, data, folder / "run").directory
+
+
+@pytest.fixture(scope="session")
+def all_exports(trained: Path, tmp_path_factory: pytest.TempPathFactory, browser: str) -> list[Any]:
+    """A folder of `trained` in every format."""
+    import tiny_models
+
+    from digitcli import exporting
+
+    folder = tmp_path_factory.mktemp("exports") / "all"
+    return exporting.export(trained / "model.keras", "all", folder, tiny_models.DATA, name="drawn")
 
 
 @pytest.fixture

@@ -15,12 +15,9 @@ from tiny_models import DATA, IMAGES, material
 
 from digitcli import classifiers, exporting
 from digitcli.data import synthetic
-from digitcli.data.digits import DataSet
 from digitcli.errors import MissingExtraError, ModelError, OutputError, UsageError
 from digitcli.exporting import parity
 from digitcli.exporting.formats import onnx, tflite, tflite_int8
-from digitcli.training.config import configure
-from digitcli.training.run import train
 
 Models = dict[str, Path]
 
@@ -265,24 +262,6 @@ class TestWhatIsKnownAboutAModel:
 def accuracy_of_weights() -> float:
     flat = DATA.test.images.reshape(-1, 784).astype(np.float32) / 255
     return float(np.mean((flat @ tiny_models.WEIGHTS).argmax(1) == DATA.test.labels))
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A convolutional network that reads most of the digits that digitcli draws."""
-    folder = tmp_path_factory.mktemp("trained")
-    digits = synthetic.generate(3300)
-    data = DataSet(digits.take(slice(3000)), digits.take(slice(3000, 3300)), "drawn")
-    config = configure("cnn", recipe={"epochs": 3, "val_split": 0.0, "lr": 0.01, "batch_size": 64})
-    return train(config, data, folder / "run").directory
-
-
-@pytest.fixture(scope="session")
-def all_exports(
-    trained: Path, tmp_path_factory: pytest.TempPathFactory, browser: str
-) -> list[exporting.Export]:
-    folder = tmp_path_factory.mktemp("exports") / "all"
-    return exporting.export(trained / "model.keras", "all", folder, DATA, name="drawn")
 
 
 def test_all_formats_of_a_convolutional_network_are_proved(all_exports: list[exporting.Export]) -> None:

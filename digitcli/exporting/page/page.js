@@ -22,6 +22,7 @@ function classify(pictures) {
 let strokes = []; // each a list of [x, y] on the paper
 let picture = null; // that lies on it
 let reading = null; // {pixels, digit} of what is there now
+let trouble = ""; // with the picture that was last put here
 let demo = 0;
 
 function redraw() {
@@ -69,7 +70,7 @@ function show(box, blank) {
   element("digit").textContent = known ? reading.digit : "\u2013";
   element("digit").classList.toggle("uncertain", !known || reading.confidence < SURE);
   element("sure").textContent = !known
-    ? (reading ? "This looks like no digit." : blank ? "The paper is empty." : "There is no ink to be seen.")
+    ? trouble || (reading ? "This looks like no digit." : blank ? "The paper is empty." : "There is no ink to be seen.")
     : `${reading.confidence < SURE ? "Uncertain: " : ""}${(100 * reading.confidence).toFixed(1)} % sure`;
   [...element("bars").children].forEach((bar, digit) => {
     const share = reading ? reading.digits[digit] : 0;
@@ -138,6 +139,7 @@ function clear() {
   stopDemo();
   strokes = [];
   picture = null;
+  trouble = "";
   changed();
 }
 
@@ -177,14 +179,15 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
 addEventListener("resize", changed);
 
 async function put(file) {
+  clear();
   let source;
   try {
     source = await createImageBitmap(file);
   } catch {
-    element("sure").textContent = "That is no picture that this browser can read.";
+    trouble = "That is no picture that this browser can read.";
+    changed();
     return;
   }
-  clear();
   // The room beside a picture that is not square is given the colour of its corner.
   const corner = document.createElement("canvas").getContext("2d");
   corner.drawImage(source, 0, 0);
