@@ -33,7 +33,8 @@ _PNG_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}
 class Model:
     """A digit classifier that is ready to read. Made by `load`.
 
-    path: the file it came from. runtime: what runs it, "LiteRT", "Keras" or "TensorFlow".
+    path: the file it came from. runtime: what runs it, "LiteRT", "ONNX Runtime", "Keras"
+        or "TensorFlow".
     """
 
     def __init__(self, classifier: classifiers.Classifier) -> None:

@@ -43,7 +43,7 @@ class Classifier:
     runtime: "LiteRT", "ONNX Runtime", "Keras" or "TensorFlow".
     views: how many views of each picture, all slightly different, it reads to give their mean.
     network: the model in TensorFlow's hands, to be exported: a keras.Model or tf.Module from (n, 28, 28, 1)
-        float32 in 0-1 to (n, 10) probabilities. None with LiteRT.
+        float32 in 0-1 to (n, classes) probabilities. None with LiteRT and ONNX Runtime.
     gives_logits: whether the model itself lacks the softmax that `probabilities` then applies.
     classes: how many it tells apart: ten, or eleven with what is no digit.
     """

@@ -20,7 +20,7 @@ from digitcli.commands.evaluate import evaluate
 from digitcli.commands.export import export
 from digitcli.commands.predict import predict
 from digitcli.commands.train import train
-from digitcli.errors import DigitcliError
+from digitcli.errors import DigitcliError, kind_of
 from digitcli.output import print_json
 
 DATA = "data"  # the one command that has commands of its own
@@ -50,7 +50,7 @@ class _Group(TyperGroup):
         except DigitcliError as error:
             if debug:
                 raise
-            code = _fail(arguments, str(error), type(error).__name__, error.exit_code, as_json)
+            code = _fail(arguments, str(error), kind_of(error), error.exit_code, as_json)
         except KeyboardInterrupt:
             code = 130
         except BrokenPipeError:

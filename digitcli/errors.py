@@ -60,3 +60,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     near = difflib.get_close_matches(name.lower(), names, n=1)
     hint = f"Did you mean {near[0]}?" if near else f"Choose one of: {', '.join(names)}."
     return UsageError(f"There is no {kind} called '{name}'. {hint}")
+
+
+def kind_of(error: DigitcliError) -> str:
+    """The name of an error's kind, as the JSON documents have it: of its nearest class in this module."""
+    return next(each.__name__ for each in type(error).__mro__ if each.__module__ == __name__)

@@ -27,6 +27,14 @@ def require_replaceable(target: Path, marker: str) -> None:
         raise OutputError(f"{target} is a folder that holds other things, so it is not replaced.")
 
 
+def require_only(target: Path, names: set[str]) -> None:
+    """Raises OutputError if `target` is a folder that holds anything else than these."""
+    entries = target.iterdir() if target.is_dir() else ()
+    others = sorted(entry.name for entry in entries if entry.name not in names)
+    if others:
+        raise OutputError(f"{target} also holds {others[0]}, so it is not replaced. Choose another name.")
+
+
 def size(path: Path) -> int:
     """Bytes in a file, or in all files of a folder."""
     files = path.rglob("*") if path.is_dir() else [path]
@@ -76,11 +84,16 @@ def atomic_group(target: Path, *, force: bool = False) -> Iterator[Path]:
             companions = sorted(path for path in Path(folder).iterdir() if path.name != target.name)
             for path in () if force else companions:
                 require_free(target.with_name(path.name))
+            for path in companions:
+                if target.with_name(path.name).is_dir():
+                    raise OutputError(f"{target.with_name(path.name)} is a folder, so it is not replaced.")
             # The target last: where it is, all is.
             for path in (*companions, Path(folder, target.name)):
                 place = target.with_name(path.name)
-                if place.is_dir():
+                if place.is_dir() and not place.is_symlink():
                     shutil.rmtree(place)
+                elif path.is_dir():
+                    place.unlink(missing_ok=True)
                 path.replace(place)
     except OSError as error:
         raise OutputError(f"Cannot write {target}: {error.strerror or error}.") from error

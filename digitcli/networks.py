@@ -5,6 +5,7 @@ A network here is a keras.Model or tf.Module that is called with (n, 28, 28, 1) 
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -85,13 +86,16 @@ def load_saved_model(path: Path) -> tuple[Any, int | None]:
 
 
 def with_softmax(network: Any) -> Any:
-    """The network, followed by a softmax."""
+    """The network, followed by a softmax, as (n, classes)."""
     tf = import_tensorflow()
     import keras
 
     if isinstance(network, keras.Model):
-        return keras.Model(network.inputs, keras.layers.Softmax(name=OUTPUT)(network.outputs[0]))
-    return _module(lambda images: tf.nn.softmax(network(images)), network)
+        logits = network.outputs[0]
+        if len(logits.shape) > 2:
+            logits = keras.layers.Flatten()(logits)
+        return keras.Model(network.inputs, keras.layers.Softmax(name=OUTPUT)(logits))
+    return _module(lambda images: tf.nn.softmax(_flat(network(images))), network)
 
 
 def serving_function(network: Any, dtype: str = "float32", batch: int | None = None) -> Any:
@@ -106,10 +110,17 @@ def serving_function(network: Any, dtype: str = "float32", batch: int | None = N
 
     def serve(images: Any) -> Any:
         pixels = images if dtype == "float32" else tf.cast(images, tf.float32) / 255
-        return {OUTPUT: tf.cast(network(pixels, **inference), tf.float32)}
+        return {OUTPUT: tf.cast(_flat(network(pixels, **inference)), tf.float32)}
 
     images = tf.TensorSpec((batch, SIDE, SIDE, 1), dtype, name="images")
     return tf.function(serve, input_signature=[images], autograph=False)
+
+
+def _flat(outputs: Any) -> Any:
+    """(n, classes), whatever lengths of 1 a network puts between or behind."""
+    if outputs.shape.rank in (None, 2):
+        return outputs
+    return import_tensorflow().reshape(outputs, (-1, math.prod(outputs.shape[1:])))
 
 
 def forward(network: Any) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from mirror import mirror
 from some_digits import assert_same, some_data
@@ -83,6 +84,8 @@ def test_fetch_downloads_what_train_then_finds(
         result = digitcli("data", "fetch", "--to", "MNIST", "--json")
     assert result.exit_code == 0
     document = json.loads(result.stdout)
+    schema = Path(__file__).parents[1] / "docs" / "schemas" / "data-fetch.json"
+    jsonschema.validate(document, json.loads(schema.read_text()))
     assert document["folder"] == "MNIST"
     assert [file["path"] for file in document["files"]] == [f"MNIST/{name}.gz" for name in mnist.SHA256]
     assert {file["mirror"] for file in document["files"]} == {served.url}

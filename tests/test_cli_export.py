@@ -84,6 +84,14 @@ def test_json_holds_size_runtime_and_parity(digitcli: Cli, keras_file: Path) -> 
     assert (result.exit_code, result.stderr) == (0, "")
 
 
+def test_inside_a_run_its_folder_gives_the_name(
+    digitcli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run)
+    assert digitcli("export", ".", "--format", "keras").exit_code == 0
+    assert Path("mlp-lr0.1-e2.keras").exists()
+
+
 def test_the_default_name_ends_as_the_format_does(digitcli: Cli, keras_file: Path) -> None:
     assert digitcli("export", "--model", keras_file).exit_code == 0
     assert classifiers.load(Path("model.savedmodel")).runtime == "TensorFlow"

@@ -12,7 +12,10 @@ from digitcli import models
 from digitcli.data import formats
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "MNIST/README.md", "docs/json.md")]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "MNIST/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
 def commands(document: Path) -> list[str]:

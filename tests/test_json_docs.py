@@ -1,36 +1,27 @@
-"""Every document that a command prints has the keys that docs/json.md gives it, no fewer and no more."""
+"""Every document that a command prints is as its schema in docs/schemas/ says."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+from PIL import Image
 
 from digitcli.data import formats, synthetic
 from digitcli.data.digits import DataSet
 
-DOCS = Path(__file__).parents[1] / "docs" / "json.md"
-ENVELOPE = {"schema", "command"}
+SCHEMAS = Path(__file__).parents[1] / "docs" / "schemas"
+
+Document = Callable[..., dict[str, Any]]
 
 
-def documented(section: str) -> set[str]:
-    """The keys in the first column of a section's table, `a.b` for a key b in the object a."""
-    sections = re.split(r"^#+ ", DOCS.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    (body,) = (part for part in sections if part.startswith(f"{section}\n"))
-    first_cells = [line.split("|")[1] for line in body.splitlines() if line.startswith("| `")]
-    return set(re.findall(r"`([^`]+)`", " ".join(first_cells)))
-
-
-def keys(document: dict[str, Any]) -> set[str]:
-    found = set()
-    for key, value in document.items():
-        inner = keys(value) if isinstance(value, dict) else set()
-        found |= {f"{key}.{name}" for name in inner} or {key}
-    return found
+def schema(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
+    return loaded
 
 
 @pytest.fixture
@@ -43,52 +34,82 @@ def data() -> Path:
 
 
 @pytest.fixture
-def document(digitcli: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
-    """Runs a command with --json and returns what it printed, less the keys that all documents have."""
+def valid(digitcli: Callable[..., Any]) -> Document:
+    """Runs a command with --json and holds what it printed against a schema."""
 
-    def run(*arguments: object, exit_code: int = 0) -> dict[str, Any]:
+    def run(name: str, *arguments: object, exit_code: int = 0) -> dict[str, Any]:
         result = digitcli(*arguments, "--json")
         assert result.exit_code == exit_code, result.stderr
-        printed = json.loads(result.stdout)
-        assert printed["schema"] == 1
-        assert " ".join(map(str, arguments)).startswith(printed["command"])
-        return {key: value for key, value in printed.items() if key not in ENVELOPE}
+        document: dict[str, Any] = json.loads(result.stdout)
+        jsonschema.validate(document, schema(name), jsonschema.Draft202012Validator)
+        assert " ".join(map(str, arguments)).startswith(document["command"])
+        return document
 
     return run
 
 
-def test_every_document_has_the_envelope() -> None:
-    assert documented("The JSON documents") == ENVELOPE
+def test_documents_about_data(valid: Document, data: Path) -> None:
+    valid("data-status", "data", "status")
+    valid("data-verify", "data", "verify", data)
+    valid("data-convert", "data", "convert", data, "few", "--format", "idx")
 
 
-def test_documents_about_data_are_as_documented(document: Callable[..., dict[str, Any]], data: Path) -> None:
-    assert keys(document("data", "status")) == documented("data status")
-    assert keys(document("data", "verify", data)) == documented("data verify")
-    converted = document("data", "convert", data, "few", "--format", "idx")
-    assert keys(converted) == documented("data convert")
+def test_documents_about_models(valid: Document, data: Path) -> None:
+    valid("train", "train", "--preset", "mlp-512", "--epochs", "1", "--data", data, "--output", "run")
+    valid("evaluate", "evaluate", "run", "--data", data)
+    reported = valid("evaluate", "evaluate", "run", "--data", data, "--robustness", "--report", "page")
+    assert reported["robustness"]
+    assert reported["report"]
+    several = valid("evaluate-several", "evaluate", "run", "run", "--data", data)
+    assert several["models"][1]["against_first"]["p"] == 1
+    valid("export", "export", "run", "--format", "keras", "--data", data)
 
 
-def test_documents_about_models_are_as_documented(
-    document: Callable[..., dict[str, Any]], data: Path
-) -> None:
-    trained = document("train", "--preset", "mlp-512", "--epochs", "1", "--data", data, "--output", "run")
-    assert keys(trained) == documented("train")
-    assert keys(document("evaluate", "run", "--data", data)) == documented("evaluate")
-    several = document("evaluate", "run", "run", "--data", data)
-    assert {"models"} | {key for key in keys(several) if key.startswith("data.")} == keys(several)
-    assert keys(several["models"][1]) == documented("evaluate with several models")
-    assert keys(document("export", "run", "--format", "tflite")) == documented("export")
-    document("data", "convert", data, "pictures", "--format", "folders")
-    read = document("predict", "pictures", "--model", "run")
-    assert keys(read) == documented("predict")
-    assert keys(read["results"][0]) == documented("A result")
+def test_documents_about_pictures(valid: Document) -> None:
+    digits = synthetic.generate(4)
+    Path("pictures").mkdir()
+    for n, image in enumerate(digits.images):
+        Image.fromarray(255 - image).resize((90, 90)).save(f"pictures/{n}.png")
+    page = Image.new("L", (300, 100), 255)
+    for n in range(2):
+        page.paste(Image.open(f"pictures/{n}.png"), (5 + 150 * n, 5))
+    page.save("pictures/two.png")
+    Image.new("L", (60, 60), 255).save("pictures/blank.png")
+    valid("predict", "predict", "pictures")
+    valid("predict", "predict", "pictures", "--single")
+    valid("predict", "predict", "pictures", "--many")
+    Path("pictures/broken.png").write_bytes(b"no picture")
+    read = valid("predict", "predict", "pictures", exit_code=1)
+    assert [result["error"] is None for result in read["results"]].count(False) == 1
 
 
-def test_the_list_of_presets_is_as_documented(document: Callable[..., dict[str, Any]]) -> None:
-    presets = document("train", "--list-presets")["presets"]
-    assert keys(presets[0]) == documented("train --list-presets")
+def test_lines_are_the_results_of_the_document(digitcli: Callable[..., Any]) -> None:
+    Image.new("L", (60, 60), 255).save("blank.png")
+    line = json.loads(digitcli("predict", "blank.png", "--format", "jsonl").stdout)
+    result = schema("predict")["properties"]["results"]["items"]
+    jsonschema.validate(line, result)
 
 
-def test_an_error_is_as_documented(document: Callable[..., dict[str, Any]]) -> None:
-    error = document("evaluate", "--data", "synthetic", "--model", "absent", exit_code=1)
-    assert keys(error) == documented("When something fails")
+def test_the_list_of_presets(valid: Document) -> None:
+    assert valid("train-list-presets", "train", "--list-presets")["presets"]
+
+
+def test_an_error(valid: Document) -> None:
+    valid("error", "evaluate", "--data", "synthetic", "--model", "absent", exit_code=1)
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_schema_is_one_and_leaves_no_key_open(path: Path) -> None:
+    loaded = schema(path.stem)
+    jsonschema.Draft202012Validator.check_schema(loaded)
+
+    def check(part: Any, where: str) -> None:
+        if isinstance(part, dict) and "properties" in part:
+            assert part["additionalProperties"] is False, where
+            # Which keys a result has depends on what was asked for.
+            if where != "results":
+                assert set(part["required"]) == set(part["properties"]), where
+        for key, inner in part.items() if isinstance(part, dict) else ():
+            check(inner, where if key in ("items", "properties") else key)
+
+    check(loaded, path.stem)

@@ -18,17 +18,7 @@ from digitcli.data.strokes import strokes
 from digitcli.images.preprocess import to_mnist
 from digitcli.reading import SURE
 
-playwright = pytest.importorskip("playwright.sync_api")
-
 MODEL = "model.tflite"
-
-
-@pytest.fixture(scope="module")
-def chromium(browser: str) -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +89,7 @@ def test_ten_digits_drawn_by_mouse_are_read_as_predict_reads_them(page: Any, exp
     rng = np.random.default_rng(5)
     right = 0
     for wanted in range(10):
-        lines = [0.25 + 0.5 * line for line in strokes(wanted, rng)]
+        lines = [0.25 + 0.5 * line[:: max(1, len(line) // 12)] for line in strokes(wanted, rng)]
         draw(page, lines)
         assert digit(page) == model.read(drawing(page), mode="single").text
         right += digit(page) == str(wanted)
@@ -127,20 +117,55 @@ def test_pictures_are_read_as_predict_reads_them(page: Any, exports: Path) -> No
     assert sure >= 12
     # A digit that lies a pixel beside differs by some 10.
     assert np.median(differences) < 4, differences
+    assert np.quantile(differences, 0.9) < 18, differences
 
 
 def test_a_picture_in_mnist_form_is_seen_unchanged(page: Any) -> None:
-    picture = Image.new("L", (28, 28))
     image = synthetic.generate(1, seed=2).images[0]
-    picture.putdata(image.ravel().tolist())
-    found = page.evaluate(
-        """(pixels) => {
-            const data = new Uint8ClampedArray(pixels.flatMap((value) => [value, value, value, 255]));
-            return Array.from(readPicture(new ImageData(data, 28, 28)).pixels);
-        }""",
-        image.ravel().tolist(),
+    put(page, Image.fromarray(image))
+    np.testing.assert_array_equal(seen(page), image)
+    put(page, Image.fromarray(255 - image))
+    np.testing.assert_array_equal(seen(page), image)
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+def test_transparent_pictures_lie_on_what_their_strokes_stand_out_from(page: Any, ink: int) -> None:
+    image = synthetic.generate(1, seed=2).images[0]
+    mask = Image.fromarray(image).resize((150, 150))
+    picture = Image.merge("LA", (Image.new("L", mask.size, ink), mask))
+    put(page, picture)
+    assert np.abs(seen(page) - image).mean() < 15
+
+
+def test_strokes_on_a_picture_are_read_with_it(page: Any) -> None:
+    put(page, Image.new("RGB", (300, 200), (240, 235, 220)))
+    assert page.inner_text("#sure") == "There is no ink to be seen."
+    draw(page, [np.array([[0.5, 0.3], [0.5, 0.5], [0.5, 0.7]])])
+    assert digit(page) in "0123456789"
+
+
+def test_a_second_finger_draws_nothing(page: Any) -> None:
+    draw(page, [np.array([[0.5, 0.2], [0.5, 0.8]])])
+    page.evaluate(
+        """() => {
+            const finger = { pointerId: 9, isPrimary: false, clientX: 200, clientY: 300 };
+            for (const type of ["pointerdown", "pointermove"])
+                paper.dispatchEvent(new PointerEvent(type, finger));
+        }"""
     )
-    np.testing.assert_array_equal(np.array(found).reshape(28, 28), image)
+    assert page.evaluate("strokes.length") == 1
+
+
+def test_clearing_while_drawing_ends_the_stroke(page: Any) -> None:
+    box = page.locator("#paper").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 100, box["y"] + 200)
+    page.keyboard.press("Escape")
+    page.mouse.move(box["x"] + 200, box["y"] + 200)
+    page.mouse.up()
+    settle(page)
+    assert page.inner_text("#sure") == "The paper is empty."
 
 
 def test_the_bars_follow_the_pen(page: Any) -> None:
@@ -153,7 +178,7 @@ def test_the_bars_follow_the_pen(page: Any) -> None:
 
 
 def test_it_shows_itself_at_work_until_the_first_stroke(page: Any) -> None:
-    page.wait_for_function("document.getElementById('digit').textContent.trim() !== ''")
+    page.wait_for_function("document.getElementById('digit').textContent === '3'")
     draw(page, [np.array([[0.4, 0.3], [0.4, 0.5], [0.4, 0.7]])])
     assert page.evaluate("strokes.length") == 1
     assert page.locator("#history figure").count() == 0
@@ -175,6 +200,8 @@ def test_clear_undo_and_what_was_read_before(page: Any) -> None:
 def test_what_is_no_picture_is_told(page: Any) -> None:
     page.set_input_files("#file", {"name": "p.png", "mimeType": "image/png", "buffer": b"no picture"})
     page.wait_for_function("document.getElementById('sure').textContent.includes('no picture')")
+    draw(page, [np.array([[0.5, 0.2], [0.5, 0.8]])])
+    assert "no picture" not in page.inner_text("#sure")
 
 
 def test_the_inside_of_the_network_is_shown(page: Any) -> None:

@@ -208,3 +208,20 @@ def test_a_damaged_history_is_named_and_leaves_no_page(digitcli, run, data):
     assert result.exit_code == 1
     assert "small <run>/history.csv is not the history of a run" in result.stderr
     assert not list(Path().glob("*page*"))
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_the_page_without_error_or_request(digitcli, chromium, run, data, width, scheme):
+    assert digitcli("evaluate", run, "--data", data, "--report", "page", "--robustness").exit_code == 0
+    page = chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True)
+    errors, requests = [], []
+    page.on("pageerror", errors.append)
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(Path("page/report.html").resolve().as_uri())
+    assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+    assert errors == []
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []

@@ -44,15 +44,16 @@ def export(
     """Write a model in another format, and prove that it gives the same answers.
 
     What was written is loaded again in its own runtime and run beside the
-    original on a thousand pictures. If a digit differs, or a probability by
-    more than the format's bound (0.0001 for those of full precision), nothing
-    is left behind. Accuracy is that on the data's test part; a README.md beside
-    the export tells how to run it.
+    original on a thousand pictures. If more digits differ than the format
+    allows (none, for those of full precision), or a probability by more (there
+    0.0001), nothing is left behind. Accuracy is that on the data's test part; a
+    README beside the export tells how to run it.
 
-    Every export takes 28x28x1 float32 in 0-1, ink 1 on paper 0, and gives ten
-    probabilities. savedmodel has a second signature, onnx a second file, that
-    take uint8. html is a page that reads what is drawn on it, without network;
-    its proof needs Chrome, Chromium or Edge. all makes a folder of all formats.
+    Every export takes 28x28x1 float32 in 0-1, ink 1 on paper 0, and gives the
+    probabilities of the ten digits, and of no digit if the model knows that.
+    savedmodel has a second signature, onnx a second file, that take uint8. html
+    is a page that reads what is drawn on it, without network; its proof needs
+    Chrome, Chromium or Edge. all makes a folder of all formats.
 
     [bold]Examples[/bold]
 
@@ -74,7 +75,8 @@ def export(
     suffix = exporting.suffix(format)
     found = runs.find_model(source or model, prefer=runs.KERAS_MODEL)
     out.note(f"Model: {found.description}.")
-    name = found.run.name if found.run else found.path.stem
+    # Resolved, since the name of "." is empty.
+    name = found.run.resolve().name if found.run else found.path.resolve().stem
     target = output or Path(name + (suffix or "-exports"))
     if not force:
         require_free(target)

@@ -71,7 +71,7 @@ class Layout:
         return [result.path, _on_one_line(result), confidence, top, _note(result)]
 
     def as_dict(self, result: Prediction) -> dict[str, Any]:
-        """As docs/json.md has it."""
+        """As docs/schemas/predict.json has it."""
         everything = {
             "path": result.path,
             "digit": result.digit,

@@ -12,8 +12,8 @@ import platformdirs
 
 from digitcli.data import formats, mnist
 from digitcli.data.digits import DataSet, Digits
-from digitcli.errors import DataError, DigitcliError, OutputError
-from digitcli.files import atomic_path
+from digitcli.errors import DataError, DigitcliError
+from digitcli.files import atomic_path, require_only
 from digitcli.output import Progress
 
 FOLDER = Path("MNIST")
@@ -120,11 +120,7 @@ def convert(
         data_format.write(dataset, temporary)
         if target.is_dir():
             new = {entry.name for entry in temporary.iterdir()} if temporary.is_dir() else set()
-            others = sorted(entry.name for entry in target.iterdir() if entry.name not in new)
-            if others:
-                raise OutputError(
-                    f"{target} also holds {others[0]}, so it is not replaced. Choose another name."
-                )
+            require_only(target, new)
     return dataset
 
 

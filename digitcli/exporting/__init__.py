@@ -2,11 +2,12 @@
 
 Every module in `formats` is a format, called as the module with - for _. It has
     SUFFIX                  what its files end in
-    RUNTIME                 what runs them
-    SNIPPET                 how to, in Python (or in words), with {file} and {picture} to be filled in
+    SNIPPET                 how to run them, in Python (or in words); {file} and {picture} are filled in
     write(material, path)   writes a network, or raises ModelError for one that it does not take;
-                            files that belong to it may be written beside it
+                            the files of `companions` are written beside it
 and if need be
+    companions(path)        what is written beside an export; default: nothing
+    second(path)            a second entry of what was written, ready to run, to be proved too
     BOUND                   how far it may be from the original; default: parity.EXACT
     takes(network)          whether it can be made from a network; default: from every one
     load(path)              the written export, ready to run; default: classifiers.load
@@ -17,7 +18,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,7 +45,7 @@ class Export:
 
     path: the file or folder.
     format: one of `format_names()`.
-    bytes: its size, of all files of a folder together.
+    bytes: its size, of all files of a folder together, without what lies beside it.
     runtime: what ran it for the proof, and for the figures below.
     parity: how close it is to the original.
     accuracy: the share of the test images that it reads right, 0-1.
@@ -99,8 +99,8 @@ def export(
     name: of the model, for the README; by default that of its file.
     license: that the model is under.
 
-    Whatever the model takes and gives, the export takes float 28x28x1 in 0-1 and gives probabilities; only a
-    .tflite that stays a .tflite is copied as it is.
+    Whatever the model takes and gives, the export takes float 28x28x1 in 0-1 and gives probabilities. That
+    needs a Keras model or a SavedModel; a .tflite can only be exported as one, if it does so already.
     Raises UsageError for an unknown format, OutputError if something is in the way and `force` is false,
     ModelError if the model cannot be read or written so or the proof fails, MissingExtraError if a package is
     not installed. Then nothing is left behind.
@@ -108,12 +108,17 @@ def export(
     from digitcli import classifiers, evaluation
     from digitcli.exporting.material import Material, describe, typical
     from digitcli.exporting.readme import readme
-    from digitcli.files import atomic_group, require_replaceable
+    from digitcli.files import atomic_group, require_free, require_only, require_replaceable
 
     chosen = format_names() if format == ALL else [format]
     for each in chosen:
         module(each)
-    require_replaceable(target, "README.md" if format == ALL else "saved_model.pb")
+    if format == ALL:
+        require_only(target, {"README.md"} | {name for each in chosen for name in _names(each)})
+    else:
+        require_replaceable(target, "saved_model.pb")
+    for companion in () if force or format == ALL else _companions(format, target):
+        require_free(companion)
     with atomic_group(target, force=force) as temporary:
         on_progress(0, len(chosen))
         original = classifiers.load(model)
@@ -128,8 +133,15 @@ def export(
         results: list[Export] = []
         for each in chosen:
             path = temporary / f"model{suffix(each)}" if format == ALL else temporary
-            result = _write_and_prove(each, original, material, path, data.scored)
-            results.append(replace(result, path=target / path.name if format == ALL else target))
+            place = target / path.name if format == ALL else target
+            try:
+                result = _write_and_prove(each, original, material, path, data.scored)
+            except ModelError as error:
+                # The path is a temporary one that means nothing to the user.
+                told = str(error).replace(str(path), str(place))
+                prefix = "" if str(model) in told else f"{model} cannot be exported to {each}: "
+                raise ModelError(prefix + told) from error
+            results.append(replace(result, path=place))
             on_progress(len(results), len(chosen))
         note = temporary / "README.md" if temporary.is_dir() else temporary.with_name(f"{temporary.name}.md")
         note.write_text(readme(about, results), encoding="utf-8")
@@ -137,13 +149,28 @@ def export(
 
 
 def _takes(format: str, network: Any) -> bool:
-    takes: Callable[[Any], bool] = getattr(module(format), "takes", lambda network: network is not None)
-    return takes(network)
+    takes: Callable[[Any], bool] = getattr(module(format), "takes", lambda network: True)
+    return network is not None and takes(network)
+
+
+def _companions(format: str, path: Path) -> list[Path]:
+    """What lies beside an export that is a file."""
+    beside: Callable[[Path], list[Path]] = getattr(module(format), "companions", lambda path: [])
+    return [path.with_name(f"{path.name}.md"), *beside(path)]
+
+
+def _names(format: str) -> list[str]:
+    """What a folder of all holds of that format."""
+    path = Path(f"model{suffix(format)}")
+    return [path.name, *(each.name for each in _companions(format, path))]
 
 
 def _called(data: DataSet) -> str:
-    """The test part, without the folders of this machine."""
-    return "the MNIST test set" if "MNIST, verified" in data.origin else Path(data.scored.name).name
+    """The part that is scored, without the folders of this machine."""
+    from digitcli.data import mnist
+
+    genuine = data.test is not None and mnist.compare(replace(data, train=None)).is_genuine
+    return "the MNIST test set" if genuine else Path(data.scored.name).name
 
 
 def _write_and_prove(
@@ -164,24 +191,21 @@ def _write_and_prove(
     try:
         if original.network is not None:
             writer.write(material, path)
-        elif format == "tflite" and original.runtime == writer.RUNTIME:
-            shutil.copyfile(original.path, path)
+        elif format == "tflite" and original.runtime == "LiteRT" and writer.is_ours(original.path):
+            path.write_bytes(writer.with_metadata(original.path.read_bytes(), material.about))
         else:
             raise _stays(original.path, format)
         load: Callable[[Path], Runnable] = getattr(writer, "load", classifiers.load)
         written = load(path)
         bound = getattr(writer, "BOUND", parity.EXACT)
         proof = parity.prove(original, written, bound)
+        if hasattr(writer, "second"):
+            parity.prove(original, writer.second(path), bound)
         accuracy = evaluation.evaluate(written, digits, batch_size=len(digits)).accuracy
         parity.prove_accuracy(original, material.about["accuracy"], accuracy, len(digits), bound)
         one, many = digits.images[:1], np.resize(digits.images, (BATCH, *digits.images.shape[1:]))
         milliseconds = 1000 * written.seconds(one, 50)
-        images_per_second = BATCH / written.seconds(many, 5)
-    except ModelError as error:
-        # The path is a temporary one that means nothing to the user.
-        raise ModelError(
-            str(error).replace(f"{path}: ", f"The {format} export of {original.path}: ")
-        ) from error
+        images_per_second = BATCH / written.seconds(many, 3)
     except (DigitcliError, OSError):
         raise
     except Exception as error:  # the converters raise nearly every kind there is
@@ -191,6 +215,6 @@ def _write_and_prove(
 
 def _stays(model: Path, format: str) -> ModelError:
     return ModelError(
-        f"{model} cannot become {format}: such a file has lost what that would need.\n"
+        f"{model} cannot become {format}: a .tflite or .onnx file has lost what that would need.\n"
         "Export a run instead (make one with: digitcli train), or a .keras file."
     )

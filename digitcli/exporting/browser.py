@@ -100,7 +100,8 @@ class Browser:
     def _run(self, images: NDArray[np.uint8], times: int) -> tuple[NDArray[np.float32], float]:
         pictures = json.dumps(base64.b64encode(images.tobytes()).decode())
         page = self.path.read_text(encoding="utf-8")
-        with tempfile.TemporaryDirectory(prefix="digitcli-") as folder:
+        # The browser's children may still be writing to its profile when it has ended.
+        with tempfile.TemporaryDirectory(prefix="digitcli-", ignore_cleanup_errors=True) as folder:
             proof = Path(folder, "proof.html")
             proof.write_text(page.replace("</body>", _RUN % {"pictures": pictures, "times": times}), "utf-8")
             command = [
@@ -110,12 +111,22 @@ class Browser:
             if hasattr(os, "geteuid") and os.geteuid() == 0:
                 command.insert(1, "--no-sandbox")  # which Chromium refuses to be without for anybody but root
             try:
-                done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+                done = subprocess.run(
+                    command,
+                    capture_output=True,
+                    encoding="utf-8",
+                    errors="replace",
+                    timeout=TIMEOUT,
+                    check=False,
+                )
             except subprocess.TimeoutExpired as error:
                 raise ModelError(f"{self.path}: takes more than {TIMEOUT} s in the browser.") from error
         found = re.search(r'data-answer="([^"]*)"', done.stdout)
         if not found:
-            raise ModelError(f"{self.path}: does not run in {self._program}: {_last_line(done.stderr)}")
+            raise ModelError(
+                f"{self.path}: does not run in {self._program}: {_last_line(done.stderr)}\n"
+                "To take another browser, name its program in DIGITCLI_BROWSER."
+            )
         answer = json.loads(found[1].replace("&quot;", '"').replace("&amp;", "&"))
         if "error" in answer:
             raise ModelError(f"{self.path}: does not run in the browser: {answer['error']}")

@@ -54,4 +54,7 @@ def describe(
 def typical(data: DataSet) -> NDArray[np.uint8]:
     """Some pictures of the training part, evenly spread, or where there is none, of the test part."""
     digits = data.train or data.scored
-    return digits.images[:: max(1, len(digits) // PICTURES)][:PICTURES]
+    chosen: NDArray[np.uint8] = digits.images[
+        np.linspace(0, len(digits) - 1, min(len(digits), PICTURES)).astype(int)
+    ]
+    return chosen

@@ -32,7 +32,7 @@ def readme(about: dict[str, Any], exports: Sequence[Export]) -> str:
     for each in exports:
         proof = each.parity
         cells = [
-            f"`{each.path.name}`",
+            f"`{each.path.name}`".replace("|", "\\|"),
             each.runtime,
             f"{each.bytes:,}",
             f"{proof.same_digits} of {proof.pictures}",

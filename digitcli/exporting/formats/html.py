@@ -14,7 +14,6 @@ from digitcli.exporting.formats import onnx
 from digitcli.exporting.material import Material
 
 SUFFIX = ".html"
-RUNTIME = "Chromium"
 SNIPPET = """
 Open {file} in any browser, from disk or from a server; it needs no network.
 """
@@ -88,8 +87,8 @@ def _plain(value: Any) -> Any:
 
 
 def _json(value: Any) -> str:
-    # What closes a script element must not stand in one.
-    return json.dumps(value).replace("</", "<\\/")
+    # Nothing in it may close the script element that it stands in, or open another.
+    return json.dumps(value).replace("<", "\\u003c")
 
 
 def _part(name: str) -> str:

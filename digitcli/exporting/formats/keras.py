@@ -10,16 +10,16 @@ from typing import Any
 
 from digitcli.errors import ModelError
 from digitcli.exporting.material import Material
+from digitcli.tensorflow_setup import import_tensorflow
 
 SUFFIX = ".keras"
-RUNTIME = "Keras"
 SNIPPET = """
 import keras
 import numpy as np
 from PIL import Image
 
-model = keras.saving.load_model("{file}")
-pixels = np.asarray(Image.open("{picture}").convert("L"))  # 28x28, ink bright on black
+model = keras.saving.load_model({file!r})
+pixels = np.asarray(Image.open({picture!r}).convert("L"))  # 28x28, ink bright on black
 images = pixels.reshape(1, 28, 28, 1).astype("float32") / 255
 print(model.predict(images, verbose=0)[0].argmax())
 """
@@ -27,6 +27,7 @@ print(model.predict(images, verbose=0)[0].argmax())
 
 def takes(network: Any) -> bool:
     """Whether `network` is Keras's, and not a SavedModel's."""
+    import_tensorflow()
     import keras
 
     return isinstance(network, keras.Model)

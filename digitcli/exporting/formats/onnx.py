@@ -8,13 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from digitcli import classifiers
+from digitcli.classifiers import Classifier
 from digitcli.errors import MissingExtraError
 from digitcli.exporting.material import Material
 from digitcli.networks import serving_function
 from digitcli.quiet import native_stderr_hidden
 
 SUFFIX = ".onnx"
-RUNTIME = "ONNX Runtime"
 OPSET = 17
 """Of the operators, from 2022: all runtimes of some age know it."""
 SNIPPET = """
@@ -22,8 +23,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-session = onnxruntime.InferenceSession("{file}")
-pixels = np.asarray(Image.open("{picture}").convert("L"))  # 28x28, ink bright on black
+session = onnxruntime.InferenceSession({file!r})
+pixels = np.asarray(Image.open({picture!r}).convert("L"))  # 28x28, ink bright on black
 images = pixels.reshape(1, 28, 28, 1).astype("float32") / 255
 (probabilities,) = session.run(["probabilities"], {{"images": images}})
 print(probabilities[0].argmax())
@@ -44,6 +45,16 @@ def write(material: Material, path: Path) -> None:
 def uint8_path(path: Path) -> Path:
     """Where the entry for uint8 lies, beside the export at `path`."""
     return path.with_name(f"{path.stem}-uint8{path.suffix}")
+
+
+def second(path: Path) -> Classifier:
+    """The entry for uint8, ready to run."""
+    return classifiers.load(uint8_path(path))
+
+
+def companions(path: Path) -> list[Path]:
+    """The files that are written beside the export at `path`."""
+    return [uint8_path(path)]
 
 
 def convert(material: Material, dtype: str = "float32", batch: int | None = None) -> Any:
@@ -68,9 +79,11 @@ def convert(material: Material, dtype: str = "float32", batch: int | None = None
 
 def folded(proto: Any) -> Any:
     """The same onnx.ModelProto with all that does not depend on the picture worked out, by ONNX Runtime."""
-    import onnx
-    import onnxruntime
-
+    try:
+        import onnx
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError("ONNX Runtime", "digitcli[onnx]") from error
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     with tempfile.TemporaryDirectory(prefix="digitcli-") as folder:

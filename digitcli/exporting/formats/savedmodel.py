@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from digitcli.classifiers import Classifier
 from digitcli.exporting.material import Material
-from digitcli.networks import DEFAULT_SIGNATURE, UINT8_SIGNATURE, serving_function
+from digitcli.networks import DEFAULT_SIGNATURE, OUTPUT, UINT8_SIGNATURE, serving_function
 from digitcli.tensorflow_setup import import_tensorflow
 
 SUFFIX = ".savedmodel"
-RUNTIME = "TensorFlow"
 SNIPPET = """
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-model = tf.saved_model.load("{file}")
-pixels = np.asarray(Image.open("{picture}").convert("L"))  # 28x28, ink bright on black
+model = tf.saved_model.load({file!r})
+pixels = np.asarray(Image.open({picture!r}).convert("L"))  # 28x28, ink bright on black
 images = tf.constant(pixels.reshape(1, 28, 28, 1))
 answer = model.signatures["serving_uint8"](images=images)  # serving_default takes float32 in 0-1
 print(int(answer["probabilities"][0].numpy().argmax()))
@@ -43,3 +46,17 @@ def write(material: Material, path: Path) -> None:
     extra = path / "assets.extra"
     extra.mkdir()
     (extra / "digitcli.json").write_text(json.dumps(material.about, indent=2), encoding="utf-8")
+
+
+def second(path: Path) -> Classifier:
+    """The entry for uint8, ready to run."""
+    tf = import_tensorflow()
+    owner = tf.saved_model.load(str(path))
+    signature = owner.signatures[UINT8_SIGNATURE]
+
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        outputs: NDArray[np.float32] = signature(images=tf.constant(images[..., None]))[OUTPUT].numpy()
+        return outputs
+
+    # Who holds the signature must outlive it.
+    return Classifier(path, "TensorFlow", run, network=owner)

@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from digitcli.exporting.material import Material
-from digitcli.networks import serving_function
+from digitcli.networks import DEFAULT_SIGNATURE, OUTPUT, serving_function
 from digitcli.quiet import native_stderr_hidden
 from digitcli.tensorflow_setup import import_tensorflow
 
 SUFFIX = ".tflite"
-RUNTIME = "LiteRT"
 SNIPPET = """
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-run = Interpreter("{file}").get_signature_runner()
-pixels = np.asarray(Image.open("{picture}").convert("L"))  # 28x28, ink bright on black
+run = Interpreter({file!r}).get_signature_runner()
+pixels = np.asarray(Image.open({picture!r}).convert("L"))  # 28x28, ink bright on black
 images = pixels.reshape(1, 28, 28, 1).astype("float32") / 255
 print(run(images=images)["probabilities"][0].argmax())
 """
@@ -46,10 +45,11 @@ def convert(material: Material, configure: Callable[[Any], None] = lambda conver
         tf.saved_model.save(module, folder, signatures=module.serve)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         configure(converter)
-        return _with_metadata(converter.convert(), material.about)
+        return with_metadata(converter.convert(), material.about)
 
 
-def _with_metadata(file: bytes, about: dict[str, Any]) -> bytes:
+def with_metadata(file: bytes, about: dict[str, Any]) -> bytes:
+    """A .tflite file with its metadata "digitcli", as JSON."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -62,3 +62,13 @@ def _with_metadata(file: bytes, about: dict[str, Any]) -> bytes:
     builder = flatbuffers.Builder(len(file))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a .tflite file takes and gives what an export does, and so may be passed on as one."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    with native_stderr_hidden():
+        interpreter = Interpreter(str(path))
+    wanted = {DEFAULT_SIGNATURE: {"inputs": ["images"], "outputs": [OUTPUT]}}
+    return bool(interpreter.get_signature_list() == wanted)

@@ -11,7 +11,6 @@ from digitcli.exporting.parity import Bound
 from digitcli.tensorflow_setup import import_tensorflow
 
 SUFFIX = "-fp16.tflite"
-RUNTIME = tflite.RUNTIME
 SNIPPET = tflite.SNIPPET
 BOUND = Bound(probability=0.01, other_digits=1, accuracy=0.0005)
 

@@ -14,7 +14,6 @@ from digitcli.exporting.parity import Bound
 from digitcli.tensorflow_setup import import_tensorflow
 
 SUFFIX = "-int8.tflite"
-RUNTIME = tflite.RUNTIME
 SNIPPET = tflite.SNIPPET
 BOUND = Bound(probability=0.25, other_digits=10, accuracy=0.0005)
 """Probabilities come in steps of 1/256, and what is on the fence may fall to either side."""

@@ -1,7 +1,8 @@
 "use strict";
 // From a picture of one digit to the 28x28 that the network reads, in the way of `digitcli predict`
 // (digitcli/images): paper is told from ink, the digit is cut out, its strokes are evened, and it is scaled and
-// centred as MNIST's own were. What `predict` does beyond that, with lines, frames and several tries, stays there.
+// centred as MNIST's own were. What `predict` does beyond that stays there: ruled lines, frames and dotted paper,
+// ink told by Fisher's axis, weak light amplified, small digits of large pictures looked at closer, second tries.
 // Pictures are {width, height, data}, one number a pixel.
 
 const SIDE = 28;
@@ -9,6 +10,8 @@ const BOX = 20;
 const WORKING_SIDE = 256; // larger pictures are reduced below this
 const FAINTEST_INK = 16; // of 255; less is the paper's own texture
 const SAMPLE = 10000; // pixels that tell how noisy the paper is
+const MOST_PARTS = 400; // that are put together; more are a texture
+const TWO_TONED = 96; // difference of brightness between ink and paper that are both there
 const THINNEST = 1.7; // strokes, in pixels of 20x20
 const THICKEST = 4;
 
@@ -30,20 +33,46 @@ function borderOf({ width, height, data }) {
   return border;
 }
 
-// Red, green and blue of an ImageData on white paper, averaged over squares so that no side is above WORKING_SIDE.
+// The median colour along the border of an ImageData.
+function borderColour({ width, height, data }) {
+  return [0, 1, 2].map((channel) => Math.round(quantile(borderOf(plane(width, height, data.filter((_, n) => n % 4 === channel))), 0.5)));
+}
+
+// A copy of an ImageData without transparent pixels: where ink and paper are both opaque, what is transparent
+// continues the paper; else it is what the strokes stand out from.
+function overLikelierBackground(image) {
+  const [brightness, colours] = [[], [[], [], []]];
+  for (let at = 0; at < image.data.length; at += 4) {
+    if (image.data[at + 3] < 128) continue;
+    brightness.push(0.299 * image.data[at] + 0.587 * image.data[at + 1] + 0.114 * image.data[at + 2]);
+    colours.forEach((values, channel) => values.push(image.data[at + channel]));
+  }
+  const twoToned = quantile(brightness, 0.98) - quantile(brightness, 0.02) > TWO_TONED;
+  const plain = quantile(brightness, 0.5) < 128 ? 255 : 0;
+  const ground = colours.map((values) => (twoToned ? quantile(values, 0.5) : plain));
+  const data = image.data.map((value, n) => {
+    const opaque = image.data[n - (n % 4) + 3] / 255;
+    return n % 4 === 3 ? 255 : value * opaque + ground[n % 4] * (1 - opaque);
+  });
+  return new ImageData(data, image.width, image.height);
+}
+
+// Red, green and blue of an opaque ImageData, averaged over squares so that no side is above WORKING_SIDE.
 function channelsOf({ width, height, data }) {
   const step = Math.ceil(Math.max(width, height) / WORKING_SIDE);
   const [across, down] = [Math.ceil(width / step), Math.ceil(height / step)];
-  const sums = [0, 1, 2].map(() => new Float32Array(across * down));
-  const counts = new Float32Array(across * down);
-  for (let y = 0, at = 0; y < height; y++)
-    for (let x = 0; x < width; x++, at += 4) {
-      const to = Math.floor(y / step) * across + Math.floor(x / step);
-      const opaque = data[at + 3] / 255;
-      for (let channel = 0; channel < 3; channel++) sums[channel][to] += 255 + (data[at + channel] - 255) * opaque;
-      counts[to]++;
-    }
-  return sums.map((sum) => plane(across, down, sum.map((value, n) => Math.round(value / counts[n]))));
+  return [0, 1, 2].map((channel) => {
+    const reduced = plane(across, down);
+    for (let y = 0, to = 0; y < down; y++)
+      for (let x = 0; x < across; x++) {
+        const [right, bottom] = [Math.min((x + 1) * step, width), Math.min((y + 1) * step, height)];
+        let sum = 0;
+        for (let row = y * step; row < bottom; row++)
+          for (let column = x * step; column < right; column++) sum += data[(row * width + column) * 4 + channel];
+        reduced.data[to++] = Math.round(sum / ((right - x * step) * (bottom - y * step)));
+      }
+    return reduced;
+  });
 }
 
 // How far each pixel stands out from its paper, positive on ink: along the colour in which ink differs from paper.
@@ -76,12 +105,13 @@ function contrastOf(channels, papers) {
   return plane(width, height, extent.map((_, n) => along(axis, n)));
 }
 
-// The greatest (or least) of the square of an odd side around each pixel.
+// The greatest (or least) of the square around each pixel, which lies in its middle, or right below that.
 function extreme({ width, height, data }, side, choose) {
-  const reach = (side - 1) / 2;
+  const before = Math.floor(side / 2);
+  const after = side - 1 - before;
   const pass = (source, step, length, place) => source.map((value, n) => {
     const at = place(n);
-    for (let k = -Math.min(reach, at); k <= Math.min(reach, length - 1 - at); k++) value = choose(value, source[n + k * step]);
+    for (let k = -Math.min(before, at); k <= Math.min(after, length - 1 - at); k++) value = choose(value, source[n + k * step]);
     return value;
   });
   const rows = pass(data, 1, width, (n) => n % width);
@@ -168,6 +198,7 @@ function largestGroup({ strength, labels, parts }) {
   labels.forEach((label, n) => (darkest[label] = Math.max(darkest[label], strength.data[n])));
   chosen = chosen.filter(
     (part) => part.area >= 0.015 * largest.area && darkest[part.label] >= 0.6 * darkest[largest.label]);
+  if (chosen.length > MOST_PARTS) chosen = chosen.sort((a, b) => b.area - a.area).slice(0, MOST_PARTS);
   const near = (a, b) => {
     const across = Math.max(0, Math.max(a.left, b.left) - Math.min(a.right, b.right));
     const down = Math.max(0, Math.max(a.top, b.top) - Math.min(a.bottom, b.bottom));
@@ -208,7 +239,7 @@ function cutOut({ strength, labels, parts }, group) {
 
 // Resampled by a filter of that support in pixels of the coarser side, as Pillow does.
 function resize(picture, width, height, filter, support) {
-  const shrink = (source, length, size, at, put) => {
+  const shrink = (length, size, at, put) => {
     const scale = size / length;
     const reach = support * Math.max(scale, 1);
     for (let to = 0; to < length; to++) {
@@ -222,11 +253,11 @@ function resize(picture, width, height, filter, support) {
     }
   };
   const rows = plane(width, picture.height);
-  shrink(picture, width, picture.width, (x, y) => picture.data[y * picture.width + x], (x, value) => {
+  shrink(width, picture.width, (x, y) => picture.data[y * picture.width + x], (x, value) => {
     for (let y = 0; y < picture.height; y++) rows.data[y * width + x] = value(y);
   });
   const result = plane(width, height);
-  shrink(rows, height, picture.height, (y, x) => rows.data[y * width + x], (y, value) => {
+  shrink(height, picture.height, (y, x) => rows.data[y * width + x], (y, value) => {
     for (let x = 0; x < width; x++) result.data[y * width + x] = value(x);
   });
   return result;
@@ -239,9 +270,12 @@ const hamming = (x) => {
 };
 const triangle = (x) => Math.max(0, 1 - Math.abs(x));
 
+// As Python rounds.
+const halfToEven = (value) => (Math.abs(value % 1) === 0.5 ? 2 * Math.round(value / 2) : Math.round(value));
+
 function fitted(picture, side, filter = hamming) {
   const scale = side / Math.max(picture.width, picture.height);
-  const length = (size) => Math.max(1, Math.round(size * scale));
+  const length = (size) => Math.max(1, halfToEven(size * scale));
   return resize(picture, length(picture.width), length(picture.height), filter, 1);
 }
 
@@ -266,6 +300,18 @@ function framed(picture, margin) {
   return result;
 }
 
+// Each pixel the mean of the 3x3 around it, the outermost ones repeated beyond the edge.
+function blurred({ width, height, data }) {
+  const inside = (at, length) => Math.min(Math.max(at, 0), length - 1);
+  return plane(width, height, data.map((_, n) => {
+    let sum = 0;
+    for (let row = -1; row <= 1; row++)
+      for (let column = -1; column <= 1; column++)
+        sum += data[inside(Math.floor(n / width) + row, height) * width + inside((n % width) + column, width)];
+    return sum / 9;
+  }));
+}
+
 // Hairs thickened and markers thinned towards what MNIST's pens drew.
 function evenStrokes(digit) {
   const side = Math.max(digit.width, digit.height);
@@ -280,9 +326,9 @@ function evenStrokes(digit) {
     return thinned.data.some((value) => value > 0) ? thinned : digit;
   }
   const shrink = side / fine;
-  const bold = shrink > 1 ? extreme(digit, Math.round(shrink) | 1, Math.max) : digit;
+  const bold = shrink > 1 ? extreme(digit, halfToEven(shrink), Math.max) : digit;
   const steps = Math.max(0, Math.min(Math.round((THINNEST + 0.5 - width) * 2), 4) - (shrink > 1.5 ? 1 : 0));
-  return extreme(framed(solid(bold, fine - 2 * steps), steps), 2 * steps + 1, Math.max);
+  return blurred(extreme(framed(solid(bold, fine - 2 * steps), steps), 2 * steps + 1, Math.max));
 }
 
 function centreOfMass({ width, data }) {
@@ -299,7 +345,7 @@ function centreOfMass({ width, data }) {
 function inMnistForm(digit) {
   const small = fitted(digit, BOX);
   const strongest = small.data.reduce((a, b) => Math.max(a, b), 0);
-  const pixels = mapped(small, (value) => Math.round(Math.max(0, value) * (255 / strongest)));
+  const pixels = mapped(small, (value) => halfToEven(Math.max(0, value) * (255 / strongest)));
   const [x, y] = centreOfMass(pixels);
   const place = (centre, length) => Math.min(Math.max(SIDE / 2 - Math.floor(centre), 0), SIDE - length);
   const [left, top] = [place(x, pixels.width), place(y, pixels.height)];
@@ -309,9 +355,8 @@ function inMnistForm(digit) {
   return result;
 }
 
-// Whether light ink on black is as MNIST's own pictures are, and so needs nothing done to it.
+// Whether 28x28 of light ink on black is as MNIST's own pictures are, and so needs nothing done to it.
 function isInMnistForm(picture) {
-  if (picture.width !== SIDE || picture.height !== SIDE) return false;
   if (picture.data.every((value) => value < 200)) return false;
   if (picture.data.filter((value) => value > 8).length > 0.6 * SIDE * SIDE) return false;
   const solid = mapped(picture, (value) => (value > 32 ? 1 : 0));
@@ -325,10 +370,11 @@ function isInMnistForm(picture) {
 // image: an ImageData. Returns {pixels: 784 numbers 0-255, box in the image's pixels}, or null if there is no ink.
 function readPicture(image) {
   const channels = channelsOf(image);
-  const grey = mapped(channels[0], (_, n) => Math.round(channels.reduce((sum, { data }) => sum + data[n], 0) / 3));
-  const all = { left: 0, top: 0, right: image.width, bottom: image.height };
-  for (const form of [grey, mapped(grey, (value) => 255 - value)])
-    if (isInMnistForm(form)) return { pixels: form.data, box: all };
+  if (image.width === SIDE && image.height === SIDE) {
+    const grey = mapped(channels[0], (_, n) => Math.round(channels.reduce((sum, { data }) => sum + data[n], 0) / 3));
+    const finished = [grey, mapped(grey, (value) => 255 - value)].find(isInMnistForm);
+    if (finished) return { pixels: finished.data, box: { left: 0, top: 0, right: SIDE, bottom: SIDE } };
+  }
   const even = channels.map((channel) => mapped(channel, ((level) => () => level)(quantile(borderOf(channel), 0.5))));
   let contrast = contrastOf(channels, even);
   const border = borderOf(contrast);

@@ -6,6 +6,8 @@
 const size = (shape) => shape.reduce((product, length) => product * length, 1);
 const tensor = (shape, data = new Float32Array(size(shape))) => ({ shape, data });
 
+const NONLINEAR = ["Relu", "LeakyRelu", "Elu", "Selu", "Sigmoid", "Tanh", "Softplus"];
+
 class Network {
   // graph: {nodes: [{op, inputs, outputs, attributes}], constants: {name: {shape, type, data}}, input, shape,
   // output}, the data of constants in base64.
@@ -34,7 +36,7 @@ class Network {
   // What is drawn of the inside: of each nonlinear layer over the picture, (1, channels, height, width).
   layers() {
     return this.graph.nodes
-      .filter(({ op }) => op === "Relu")
+      .filter(({ op }) => NONLINEAR.includes(op))
       .map(({ outputs }) => this.values[outputs[0]])
       .filter(({ shape }) => shape.length === 4 && shape[2] > 1);
   }
@@ -291,6 +293,7 @@ const whole = (operator) => ([x]) => operator([x], { kernel_shape: x.shape.slice
 const logistic = (v) => 1 / (1 + Math.exp(-v));
 
 const OPERATORS = {
+  Abs: each(Math.abs),
   Add: broadcast((a, b) => a + b),
   AveragePool: averagePool,
   BatchNormalization: normalise,
@@ -313,6 +316,7 @@ const OPERATORS = {
   HardSigmoid: each((v, { alpha = 0.2, beta = 0.5 }) => Math.min(1, Math.max(0, alpha * v + beta))),
   Identity: same,
   LeakyRelu: each((v, { alpha = 0.01 }) => (v < 0 ? alpha * v : v)),
+  Log: each(Math.log),
   Less: broadcast((a, b) => Number(a < b)),
   LessOrEqual: broadcast((a, b) => Number(a <= b)),
   MatMul: matmul,
@@ -326,6 +330,7 @@ const OPERATORS = {
   Pow: broadcast(Math.pow),
   // Of a dropout that an old graph has kept: at a rate of 0 any number will do.
   RandomUniformLike: ([x]) => tensor(x.shape),
+  Reciprocal: each((v) => 1 / v),
   ReduceMax: reduce(greatest),
   ReduceMean: reduce((values) => total(values) / values.length),
   ReduceSum: reduce(total),

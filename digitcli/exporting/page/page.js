@@ -2,7 +2,9 @@
 // The page: paper to draw on, and what the network reads on it, at every stroke.
 
 const network = new Network(JSON.parse(document.getElementById("graph").textContent));
-const SURE = 0.8; // below it an answer is marked, as by `digitcli predict`
+const CERTAIN = 0.8; // below it an answer is marked, as by `digitcli predict`
+const NO_DIGIT = 0.2; // if all digits together are less likely, there is none, as there
+const LARGEST = 2000; // side of a picture in pixels; larger ones are reduced
 const PEN = 40; // of 512
 const KEPT = 24; // of what was read before
 
@@ -20,20 +22,27 @@ function classify(pictures) {
 }
 
 let strokes = []; // each a list of [x, y] on the paper
-let picture = null; // that lies on it
+let picture = null; // that lies on it: {canvas, image, ground}
 let reading = null; // {pixels, digit} of what is there now
 let trouble = ""; // with the picture that was last put here
 let demo = 0;
+
+// Where the picture lies on the paper.
+function placed() {
+  const { width, height } = picture.canvas;
+  const scale = Math.min(paper.width / width, paper.height / height);
+  return { scale, left: (paper.width - width * scale) / 2, top: (paper.height - height * scale) / 2 };
+}
 
 function redraw() {
   context.fillStyle = colour("--paper");
   context.fillRect(0, 0, paper.width, paper.height);
   if (picture) {
-    const scale = Math.min(paper.width / picture.width, paper.height / picture.height);
-    const [width, height] = [picture.width * scale, picture.height * scale];
+    const { scale, left, top } = placed();
     context.fillStyle = picture.ground;
     context.fillRect(0, 0, paper.width, paper.height);
-    context.drawImage(picture.source, (paper.width - width) / 2, (paper.height - height) / 2, width, height);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(picture.canvas, left, top, picture.canvas.width * scale, picture.canvas.height * scale);
   }
   context.strokeStyle = context.fillStyle = colour("--pen");
   context.lineWidth = PEN;
@@ -51,16 +60,35 @@ function redraw() {
   }
 }
 
+// The paper at the size at which it is read, which the browser reduces faster than we could.
+const reduced = Object.assign(document.createElement("canvas"), { width: WORKING_SIDE, height: WORKING_SIDE });
+const reducedContext = reduced.getContext("2d", { willReadFrequently: true });
+function paperReduced() {
+  reducedContext.drawImage(paper, 0, 0, WORKING_SIDE, WORKING_SIDE);
+  return reducedContext.getImageData(0, 0, WORKING_SIDE, WORKING_SIDE);
+}
+
 function read() {
   const blank = !strokes.length && !picture;
-  const found = blank ? null : readPicture(context.getImageData(0, 0, paper.width, paper.height));
+  // A picture is read from its own pixels, until something is drawn on it.
+  const own = picture && !strokes.length;
+  const found = blank ? null : readPicture(own ? picture.image : paperReduced());
+  if (found) {
+    const { scale, left, top } = own ? placed() : { scale: paper.width / WORKING_SIDE, left: 0, top: 0 };
+    const { box } = found;
+    found.box = {
+      left: left + box.left * scale, top: top + box.top * scale,
+      right: left + box.right * scale, bottom: top + box.bottom * scale,
+    };
+  }
   const probabilities = found ? classify(found.pixels) : null;
   reading = null;
   if (found) {
     const digits = Array.from(probabilities.subarray(0, 10));
     const best = digits.indexOf(Math.max(...digits));
-    // A network that knows what is no digit has an eleventh probability, for that.
-    reading = { pixels: found.pixels, digit: probabilities[10] > digits[best] ? null : best, confidence: digits[best], digits };
+    // What is missing from 1 is the eleventh probability, of a network that knows what is no digit.
+    const none = digits.reduce((sum, share) => sum + share, 0) < NO_DIGIT;
+    reading = { pixels: found.pixels, digit: none ? null : best, confidence: digits[best], digits };
   }
   show(found ? found.box : null, blank);
 }
@@ -68,10 +96,10 @@ function read() {
 function show(box, blank) {
   const known = reading && reading.digit !== null;
   element("digit").textContent = known ? reading.digit : "\u2013";
-  element("digit").classList.toggle("uncertain", !known || reading.confidence < SURE);
+  element("digit").classList.toggle("uncertain", !known || reading.confidence < CERTAIN);
   element("sure").textContent = !known
     ? trouble || (reading ? "This looks like no digit." : blank ? "The paper is empty." : "There is no ink to be seen.")
-    : `${reading.confidence < SURE ? "Uncertain: " : ""}${(100 * reading.confidence).toFixed(1)} % sure`;
+    : `${reading.confidence < CERTAIN ? "Uncertain: " : ""}${(100 * reading.confidence).toFixed(1)} % sure`;
   [...element("bars").children].forEach((bar, digit) => {
     const share = reading ? reading.digits[digit] : 0;
     bar.querySelector(".fill").style.transform = `scaleX(${share})`;
@@ -149,23 +177,27 @@ function place(event) {
   return [(event.clientX - frame.left) * scale, (event.clientY - frame.top) * scale];
 }
 
+let stroke = null; // that the pen, mouse or first finger draws now
 paper.addEventListener("pointerdown", (event) => {
-  if (event.button) return;
-  if (demo) clear();
+  if (event.button || !event.isPrimary) return;
+  if (demo || trouble) clear();
   paper.setPointerCapture(event.pointerId);
-  strokes.push([place(event), place(event)]);
+  stroke = [place(event), place(event)];
+  strokes.push(stroke);
   changed();
 });
 paper.addEventListener("pointermove", (event) => {
-  if (!paper.hasPointerCapture(event.pointerId)) return;
-  const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [event];
-  strokes[strokes.length - 1].push(...(events.length ? events : [event]).map(place));
+  if (!event.isPrimary || !strokes.includes(stroke)) return;
+  const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+  stroke.push(...(events.length ? events : [event]).map(place));
   changed();
 });
+for (const end of ["pointerup", "pointercancel"]) paper.addEventListener(end, (event) => event.isPrimary && (stroke = null));
 
 element("clear").addEventListener("click", clear);
 element("undo").addEventListener("click", () => {
   stopDemo();
+  trouble = "";
   if (strokes.length) strokes.pop();
   else picture = null;
   changed();
@@ -188,17 +220,24 @@ async function put(file) {
     changed();
     return;
   }
-  // The room beside a picture that is not square is given the colour of its corner.
-  const corner = document.createElement("canvas").getContext("2d");
-  corner.drawImage(source, 0, 0);
-  const [red, green, blue, alpha] = corner.getImageData(0, 0, 1, 1).data;
-  const ground = alpha < 128 ? "white" : `rgb(${red} ${green} ${blue})`;
-  picture = { source, width: source.width, height: source.height, ground };
+  const scale = Math.min(1, LARGEST / Math.max(source.width, source.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(source.width * scale));
+  canvas.height = Math.max(1, Math.round(source.height * scale));
+  const pixels = canvas.getContext("2d", { willReadFrequently: true });
+  pixels.imageSmoothingQuality = "high";
+  pixels.drawImage(source, 0, 0, canvas.width, canvas.height);
+  const image = overLikelierBackground(pixels.getImageData(0, 0, canvas.width, canvas.height));
+  pixels.putImageData(image, 0, 0);
+  picture = { canvas, image, ground: `rgb(${borderColour(image).join(" ")})` };
   changed();
 }
 
 element("open").addEventListener("click", () => element("file").click());
-element("file").addEventListener("change", ({ target }) => target.files[0] && put(target.files[0]));
+element("file").addEventListener("change", ({ target }) => {
+  if (target.files[0]) put(target.files[0]);
+  target.value = ""; // so that the same one can be opened again
+});
 addEventListener("paste", ({ clipboardData }) => {
   const file = [...clipboardData.files].find(({ type }) => type.startsWith("image/"));
   if (file) put(file);
