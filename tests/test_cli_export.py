@@ -58,7 +58,7 @@ def test_the_newest_run_is_exported_under_its_name(digitcli: Cli, run: Path) -> 
     exported = Path("mlp-lr0.1-e2.keras")
     assert shown["path"] == str(exported)
     assert shown["bytes"] == str(exported.stat().st_size)
-    assert shown["same_digits"] == "1000/1000"
+    assert shown["same"] == "1000"
 
 
 def test_json_holds_size_runtime_and_parity(digitcli: Cli, keras_file: Path) -> None:

@@ -219,3 +219,24 @@ def test_nothing_runs_over_the_side(chromium: Any, exports: Path, width: int, sc
     settle(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()
+
+
+@pytest.mark.parametrize(("none", "answer"), [(0.85, "–"), (0.5, "4")])
+def test_a_network_that_knows_what_is_no_digit_says_so(page: Any, none: float, answer: str) -> None:
+    # As predict does: no digit where all digits together are less likely than 0.2.
+    page.evaluate(
+        "(none) => { network.run = () => Float32Array.from({ length: 11 },"
+        " (_, n) => n === 10 ? none : n === 4 ? 1 - none : 0); }",
+        none,
+    )
+    draw(page, [np.array([[0.5, 0.2], [0.5, 0.8]])])
+    assert digit(page) == answer
+
+
+def test_the_same_file_can_be_opened_again(page: Any) -> None:
+    picture = Image.fromarray(synthetic.generate(1, seed=2).images[0])
+    put(page, picture)
+    page.keyboard.press("Escape")
+    settle(page)
+    put(page, picture)
+    assert page.evaluate("reading !== null")
