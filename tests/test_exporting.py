@@ -383,6 +383,17 @@ def test_too_much_accuracy_lost_fails_the_proof() -> None:
     parity.prove_accuracy(Stub(1.0), 0.99, 0.989, 1000, bound)  # type: ignore[arg-type]
 
 
+def test_an_export_that_reads_fewer_images_right_is_refused(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, untrained = tflite.write, material(tiny_models.keras_model())
+    monkeypatch.setattr(tflite, "write", lambda made_from, path: write(untrained, path))
+    monkeypatch.setattr(tflite, "BOUND", parity.Bound(1.0, 1000, 0.0005), raising=False)
+    with pytest.raises(ModelError, match="of 20 images right, the original"):
+        exporting.export(trained / "model.keras", "tflite", tmp_path / "out" / "m.tflite", DATA)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_html_without_a_browser_says_what_to_install(
     models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

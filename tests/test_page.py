@@ -240,3 +240,24 @@ def test_the_same_file_can_be_opened_again(page: Any) -> None:
     settle(page)
     put(page, picture)
     assert page.evaluate("reading !== null")
+
+
+@pytest.mark.parametrize(
+    ("event", "field"), [("DragEvent", "dataTransfer"), ("ClipboardEvent", "clipboardData")]
+)
+def test_pictures_are_dropped_and_pasted(page: Any, event: str, field: str) -> None:
+    image = synthetic.generate(1, seed=2).images[0]
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    page.evaluate(
+        """([event, field, bytes]) => {
+            const held = new DataTransfer();
+            held.items.add(new File([Uint8Array.from(bytes)], "p.png", { type: "image/png" }));
+            const type = event === "DragEvent" ? "drop" : "paste";
+            window.dispatchEvent(new window[event](type, { [field]: held, cancelable: true }));
+        }""",
+        [event, field, list(buffer.getvalue())],
+    )
+    page.wait_for_function("picture !== null")
+    settle(page)
+    np.testing.assert_array_equal(seen(page), image)

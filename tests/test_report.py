@@ -216,7 +216,7 @@ def test_a_browser_shows_the_page_without_error_or_request(digitcli, chromium, r
     assert digitcli("evaluate", run, "--data", data, "--report", "page", "--robustness").exit_code == 0
     page = chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True)
     errors, requests = [], []
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("request", lambda request: requests.append(request.url))
     page.goto(Path("page/report.html").resolve().as_uri())
