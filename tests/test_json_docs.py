@@ -96,6 +96,8 @@ def test_the_list_of_presets(valid: Document) -> None:
 
 def test_an_error(valid: Document) -> None:
     valid("error", "evaluate", "--data", "synthetic", "--model", "absent", exit_code=1)
+    without_mnist = valid("error", "data", "verify", exit_code=1)
+    assert without_mnist["error"]["kind"] == "DataError"
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)

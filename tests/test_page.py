@@ -234,12 +234,9 @@ def test_a_network_that_knows_what_is_no_digit_says_so(page: Any, none: float, a
 
 
 def test_the_same_file_can_be_opened_again(page: Any) -> None:
-    picture = Image.fromarray(synthetic.generate(1, seed=2).images[0])
-    put(page, picture)
-    page.keyboard.press("Escape")
-    settle(page)
-    put(page, picture)
-    assert page.evaluate("reading !== null")
+    # A browser fires no event for a file that is chosen already.
+    put(page, Image.fromarray(synthetic.generate(1, seed=2).images[0]))
+    assert page.evaluate("document.getElementById('file').value") == ""
 
 
 @pytest.mark.parametrize(
