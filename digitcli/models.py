@@ -158,10 +158,7 @@ def parameter_count(spec: ModelSpec) -> int:
         normalisation = 4 * filters
         count += kernel * kernel * filters_in * filters + normalisation
         filters_in = filters
-        if strides > 1:
-            side = math.ceil((side - kernel + 1) / strides)
-        elif pooled:
-            side = math.ceil(side / 2)
+        side = math.ceil(side / strides / (2 if pooled else 1))
     features = side * side * filters_in
     for units in (*spec.hidden, spec.outputs):
         count += (features + 1) * units
@@ -173,9 +170,8 @@ def build(spec: ModelSpec, normalization: Any = None, dtype: str | None = None) 
     """A keras.Model for `spec`: (n, 28, 28, 1) float32 in 0-1 to (n, spec.outputs) probabilities.
 
     A convolutional network starts with a strided convolution, since the full 28x28 is where the time goes,
-    and costs no accuracy; without padding, since the margin of a picture is paper, so that 12x12 are left.
-    Each further stage ends with a convolution that widens and 2x2 max pooling, before the normalisation,
-    which then has a quarter of the work. Weights are drawn from Keras's global seed.
+    and costs no accuracy. Each further stage ends with a convolution that widens and 2x2 max pooling, before
+    the normalisation, which then has a quarter of the work. Weights are drawn from Keras's global seed.
     normalization: the class of the normalising layers, keras.layers.BatchNormalization or one like it.
     dtype: Keras's policy for all layers before the logits; float32 by default.
     Raises MissingExtraError without TensorFlow.
@@ -187,8 +183,7 @@ def build(spec: ModelSpec, normalization: Any = None, dtype: str | None = None) 
     normalization = normalization or layers.BatchNormalization
     x = inputs = keras.Input((28, 28, 1), name="image")
     for kernel, filters, strides, pooled in _convolutions(spec):
-        padding = "valid" if strides > 1 else "same"
-        x = layers.Conv2D(filters, kernel, strides, padding=padding, use_bias=False, dtype=dtype)(x)
+        x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False, dtype=dtype)(x)
         if pooled:
             x = layers.MaxPooling2D(2, padding="same", dtype=dtype)(x)
         x = normalization(momentum=0.95, dtype=dtype)(x)
