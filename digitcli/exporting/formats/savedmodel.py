@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,18 +35,22 @@ def write(material: Material, path: Path) -> None:
     uint8 in 0-255; both give `probabilities`, (n, 10) float32. What is known about the model lies in
     assets.extra/digitcli.json.
     """
-    tf = import_tensorflow()
-    module = tf.Module()
-    module.serve = serving_function(material.network)
-    module.serve_uint8 = serving_function(material.network, "uint8")
-    # The variables alone: where a Keras model is tracked as a whole, LiteRT's converter (TensorFlow 2.21)
-    # does not see that they are constant, and leaves them out.
-    module.weights = list(module.serve.get_concrete_function().variables)
-    signatures = {DEFAULT_SIGNATURE: module.serve, UINT8_SIGNATURE: module.serve_uint8}
-    tf.saved_model.save(module, str(path), signatures=signatures)
+    serve = serving_function(material.network)
+    save(path, {DEFAULT_SIGNATURE: serve, UINT8_SIGNATURE: serving_function(material.network, "uint8")})
     extra = path / "assets.extra"
     extra.mkdir()
     (extra / "digitcli.json").write_text(json.dumps(material.about, indent=2), encoding="utf-8")
+
+
+def save(path: Path, signatures: dict[str, Any]) -> None:
+    """Writes tf.functions of one network, by the names of their signatures, as a SavedModel."""
+    tf = import_tensorflow()
+    module = tf.Module()
+    module.functions = list(signatures.values())
+    # The variables alone: where a Keras model is tracked as a whole, LiteRT's converter (TensorFlow 2.21)
+    # does not see that they are constant, and leaves them out.
+    module.weights = list(module.functions[0].get_concrete_function().variables)
+    tf.saved_model.save(module, str(path), signatures=signatures)
 
 
 def second(path: Path) -> Classifier:

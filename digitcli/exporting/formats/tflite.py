@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from digitcli.exporting.formats import savedmodel
 from digitcli.exporting.material import Material
 from digitcli.networks import DEFAULT_SIGNATURE, OUTPUT, serving_function
 from digitcli.quiet import native_stderr_hidden
@@ -37,12 +38,10 @@ def convert(material: Material, configure: Callable[[Any], None] = lambda conver
     configure: called with TensorFlow's converter before it converts.
     """
     tf = import_tensorflow()
-    module = tf.Module()
-    module.serve = serving_function(material.network)
-    module.weights = list(module.serve.get_concrete_function().variables)
+    signatures = {DEFAULT_SIGNATURE: serving_function(material.network)}
     # Through a SavedModel, since that is the one way into the converter that keeps the signature.
     with tempfile.TemporaryDirectory(prefix="digitcli-") as folder, native_stderr_hidden():
-        tf.saved_model.save(module, folder, signatures=module.serve)
+        savedmodel.save(Path(folder), signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         configure(converter)
         return with_metadata(converter.convert(), material.about)
