@@ -20,7 +20,7 @@ from digitcli.commands.evaluate import evaluate
 from digitcli.commands.export import export
 from digitcli.commands.predict import predict
 from digitcli.commands.train import train
-from digitcli.errors import DigitcliError, kind_of
+from digitcli.errors import DigitcliError, Interrupted, kind_of
 from digitcli.output import print_json
 
 DATA = "data"  # the one command that has commands of its own
@@ -69,8 +69,17 @@ class _Group(TyperGroup):
                 message = f"Unexpected {type(error).__name__}: {error}\nRun again with --debug and report it."
                 code = _fail(arguments, message, "UnexpectedError", 1, as_json)
         if code == 130:
-            sys.stderr.write("Interrupted.\n")
+            sys.stderr.write(" ".join(["Interrupted.", *self._how_to_go_on]) + "\n")
         sys.exit(code or 0)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Called with the parsed command line; of Ctrl-C, Typer only leaves an exit code."""
+        self._how_to_go_on: tuple[str, ...] = ()
+        try:
+            return super().invoke(ctx)
+        except Interrupted as interrupt:
+            self._how_to_go_on = interrupt.args
+            raise
 
 
 def _import_rich_help() -> None:

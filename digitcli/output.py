@@ -24,6 +24,9 @@ Progress = Callable[[int, int | None], None]
 """How logic reports progress: called with (done, total); total is None while it is not known."""
 
 
+_BREAKS = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
 class Output:
     """Renders what one command has to say.
 
@@ -163,6 +166,11 @@ def print_json(command: str, content: Mapping[str, object]) -> None:
     """One JSON document on stdout, in the envelope that all commands share."""
     document = {"schema": SCHEMA, "command": command, **content}
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def tab_separated(cells: Iterable[str]) -> str:
+    """One line; a tab, newline or carriage return in a cell, as names may have, becomes \\t, \\n or \\r."""
+    return "\t".join(cell if cell.isprintable() else cell.translate(_BREAKS) for cell in cells)
 
 
 def _may_be_terminal(stream: TextIO) -> bool:

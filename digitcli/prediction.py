@@ -60,6 +60,9 @@ LEAST_SIDE = 480
 NO_DIGIT = 0.2
 """If the probabilities of the ten digits sum to less, there is none."""
 
+NO_INK, NONE_FOUND = "no ink", "no digits"
+"""Reasons why nothing was read, not even with a low confidence."""
+
 UNCERTAIN = 0.8
 """Confidence below which an answer is marked: of simulated pictures, every other one of these was misread."""
 
@@ -188,7 +191,7 @@ class _Reader:
 
     def _single(self, name: str, one: One) -> Prediction:
         if one.pixels is None or one.probabilities is None:
-            return Prediction(name, reason="no ink")
+            return Prediction(name, reason=NO_INK)
         probabilities: tuple[float, ...] = tuple(one.probabilities.tolist())
         confidence = max(probabilities)
         digit = probabilities.index(confidence)
@@ -209,7 +212,7 @@ class _Reader:
             return Prediction(source.name, error=str(error))
         lines = tuple(tuple(line) for line in read_many(image, probabilities))
         if not lines:
-            return Prediction(source.name, reason="no digits")
+            return Prediction(source.name, reason=NONE_FOUND)
         text = "\n".join("".join(str(digit.digit) for digit in line) for line in lines)
         confidence = math.prod(digit.confidence for line in lines for digit in line)
         if confidence < self.min_confidence:

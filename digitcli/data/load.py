@@ -17,6 +17,7 @@ from digitcli.files import atomic_path, require_only
 from digitcli.output import Progress
 
 FOLDER = Path("MNIST")
+NAMES = ("mnist", "synthetic", "auto", "simulated", "printed")
 NO_DATA = {"runs", "README.md"}
 """What else lives in MNIST/."""
 
@@ -96,9 +97,17 @@ def load(source: str, on_progress: Progress = lambda done, total: None) -> DataS
     if not path.exists():
         raise DataError(
             f"There is no data set '{source}': no such file or folder. "
-            f"Give a path, or one of the names mnist, synthetic, auto, simulated, printed."
+            f"Give a path, or one of the names {', '.join(NAMES)}."
         )
     return _load_path(path, on_progress)[0]
+
+
+def absolute(source: str) -> str:
+    """The same source, with paths that are good in any working directory."""
+    if "+" in source and not Path(source).expanduser().exists():
+        return "+".join(map(absolute, source.split("+")))
+    path = Path(source).expanduser()
+    return source if source in NAMES or not path.exists() else str(path.absolute())
 
 
 def convert(
