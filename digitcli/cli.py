@@ -5,9 +5,11 @@ Exit codes: 0 all done; 1 something failed; 2 wrong usage; 130 interrupted.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -21,7 +23,7 @@ from digitcli.commands.export import export
 from digitcli.commands.predict import predict
 from digitcli.commands.train import train
 from digitcli.errors import DigitcliError, kind_of
-from digitcli.output import print_json
+from digitcli.output import accept_any_text, print_json, printable
 
 DATA = "data"  # the one command that has commands of its own
 HELP = """Trains, evaluates, runs and exports handwritten-digit classifiers.
@@ -47,6 +49,7 @@ class _Group(TyperGroup):
             _import_rich_help()
         try:
             code = super().main(arguments, *extra, **{**options, "standalone_mode": False})
+            sys.stdout.flush()
         except DigitcliError as error:
             if debug:
                 raise
@@ -55,12 +58,18 @@ class _Group(TyperGroup):
             code = 130
         except BrokenPipeError:
             # The reader (head, less) has what it wants; nothing more can be said to it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             code = 1
         except Exception as error:
             if debug:
                 raise
-            if type(error).__name__ == "NoArgsIsHelpError":  # which Typer does not export; help is shown
+            if stdout_error := _stdout_error():
+                message = f"Cannot write to stdout: {stdout_error.strerror}."
+                code = _fail(arguments, message, "OutputError", 1, as_json)
+            elif isinstance(error, OSError) and error.filename:
+                message = f"{error.filename}: {error.strerror}."
+                code = _fail(arguments, message, "UnexpectedError", 1, as_json)
+            elif type(error).__name__ == "NoArgsIsHelpError":  # which Typer does not export; help is shown
                 code = 2
             elif hasattr(error, "format_message"):  # Typer's own complaints about the command line
                 message = f"{error.format_message().rstrip('.')}. See digitcli --help."
@@ -69,7 +78,7 @@ class _Group(TyperGroup):
                 message = f"Unexpected {type(error).__name__}: {error}\nRun again with --debug and report it."
                 code = _fail(arguments, message, "UnexpectedError", 1, as_json)
         if code == 130:
-            sys.stderr.write("Interrupted.\n")
+            _say("Interrupted.")
         sys.exit(code or 0)
 
 
@@ -90,11 +99,31 @@ def _import_rich_help() -> None:
 
 
 def _fail(arguments: list[str], message: str, kind: str, code: int, as_json: bool) -> int:
-    sys.stderr.write(f"Error: {message}\n")
+    _say(f"Error: {message}")
     if as_json:
         words = arguments[: 2 if arguments[:1] == [DATA] else 1]
         print_json(" ".join(words), {"error": {"kind": kind, "message": message}})
     return code
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # nobody is there to be told, but the exit code still tells
+        sys.stderr.write(f"{printable(text)}\n")
+
+
+def _stdout_error() -> OSError | None:
+    """Why what was printed cannot be written; None if it can. What could not be is dropped."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _drop_output()
+        return error
+    return None
+
+
+def _drop_output() -> None:
+    """Sends nowhere what still waits to be written to stdout, or Python would complain when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 app = typer.Typer(
@@ -127,5 +156,8 @@ app.add_typer(data.app, name=DATA)
 
 
 def main() -> None:
-    """Entry point of the `digitcli` command."""
+    """Runs the command line of this process."""
+    # What libraries log, such as Matplotlib that there is no home directory, is no message of ours.
+    logging.getLogger().addHandler(logging.NullHandler())
+    accept_any_text(sys.stdout)
     app()

@@ -6,11 +6,13 @@ they are one document. Notes and progress go to stderr, and progress only shows 
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
@@ -22,6 +24,13 @@ SCHEMA = 1
 
 Progress = Callable[[int, int | None], None]
 """How logic reports progress: called with (done, total); total is None while it is not known."""
+
+Note = Callable[[str], None]
+"""How logic tells meanwhile what is good to know, such as what it waits for."""
+
+
+_BREAKS = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != ord("\n")}
 
 
 class Output:
@@ -86,7 +95,7 @@ class Output:
         if self.as_json:
             return
         if not self.is_terminal:
-            self.lines("\t".join(columns), *("\t".join(_cell(value) for value in row) for row in rows))
+            self.lines(*(tab_separated(map(_cell, row)) for row in (columns, *rows)))
             return
         from rich.table import Table
         from rich.text import Text
@@ -96,7 +105,10 @@ class Output:
             table.add_column(column, justify="right" if column in right else "left")
         for row in rows:
             table.add_row(
-                *(value if hasattr(value, "__rich_console__") else Text(_cell(value)) for value in row)
+                *(
+                    value if hasattr(value, "__rich_console__") else Text(printable(_cell(value)))
+                    for value in row
+                )
             )
         self._stdout.print(table)
 
@@ -126,10 +138,12 @@ class Output:
         self._say(f"Warning: {text}", "yellow")
 
     def _say(self, text: str, style: str | None = None) -> None:
-        if _may_be_terminal(sys.stderr):
-            self.messages.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-        else:
-            sys.stderr.write(text + "\n")
+        text = printable(text)
+        with suppress(OSError):  # no work is lost because a message is
+            if _may_be_terminal(sys.stderr):
+                self.messages.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+            else:
+                sys.stderr.write(text + "\n")
 
     @contextmanager
     def progress(self, description: str, *, unit: str = "") -> Iterator[Progress]:
@@ -162,7 +176,45 @@ class Output:
 def print_json(command: str, content: Mapping[str, object]) -> None:
     """One JSON document on stdout, in the envelope that all commands share."""
     document = {"schema": SCHEMA, "command": command, **content}
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(to_json(document, indent=2) + "\n")
+
+
+def to_json(content: object, *, indent: int | None = None) -> str:
+    """JSON text: with characters beyond ASCII as they are, or escaped where the locale is not in UTF-8.
+
+    A byte of a file's name that is no UTF-8, which Python has as a lone surrogate, is escaped as \\udcXX.
+    """
+    text = json.dumps(content, indent=indent, ensure_ascii=sys.getfilesystemencoding() != "utf-8")
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def tab_separated(cells: Iterable[str]) -> str:
+    """One line; a tab, newline or carriage return in a cell, as names may have, becomes \\t, \\n or \\r."""
+    return "\t".join(cell if cell.isprintable() else cell.translate(_BREAKS) for cell in cells)
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: control characters but newlines escaped, since those in a name may command it."""
+    return text if text.isprintable() else text.translate(_CONTROLS)
+
+
+def accept_any_text(stream: TextIO) -> None:
+    """Lets a stream write text that its encoding does not have.
+
+    Bytes of file names, which Python has as lone surrogates, become what they were, and all else a `?`.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        codecs.register_error("digitcli", _encode_anyhow)
+        stream.reconfigure(errors="digitcli")
+
+
+def _encode_anyhow(error: UnicodeError) -> tuple[bytes, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    try:
+        return text.encode("ascii", "surrogateescape"), error.end
+    except UnicodeEncodeError:
+        return b"?", error.start + 1
 
 
 def _may_be_terminal(stream: TextIO) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digitcli.errors import MissingExtraError
-from digitcli.output import SCHEMA, Output
+from digitcli.output import SCHEMA, Output, printable, tab_separated, to_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +62,7 @@ class Layout:
         return ["path", what, "confidence", *(["top"] if self.top_k > 1 else []), "note"]
 
     def row(self, result: Prediction) -> list[str]:
-        """Text without newlines."""
+        """Text; only a path may have newlines."""
         confidence = "" if result.confidence is None else f"{result.confidence:.4f}"
         if self.top_k == 1:
             return [result.path, _on_one_line(result), confidence, _note(result)]
@@ -136,7 +135,7 @@ def write_results(
     if format is Format.PARQUET:
         _write_parquet(results, layout, path)
         return
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         file.writelines(_texts(results, format, layout, model))
 
 
@@ -152,9 +151,13 @@ def draw(results: Iterable[Prediction], out: Output) -> None:
 
     for result in results:
         if result.error:
-            out.chart(Text(result.error, style="red"))  # which names the picture
+            out.chart(Text(printable(result.error), style="red"))  # which names the picture
         else:
-            parts = [(result.path, "bold"), (_on_one_line(result), "bold cyan"), (_note(result), "yellow")]
+            parts = [
+                (printable(result.path), "bold"),
+                (_on_one_line(result), "bold cyan"),
+                (_note(result), "yellow"),
+            ]
             out.chart(Text("  ").join(Text(*part) for part in parts if part[0]))
         if result.image is not None:
             _draw_one(result.image, result.probabilities, out)
@@ -205,16 +208,16 @@ def _texts(
     # Nothing comes before the first result is there: without any, an error is all there is to say.
     if format is Format.JSON:
         head = {"schema": SCHEMA, "command": "predict", "model": model}
-        before = json.dumps(head, indent=2, ensure_ascii=False).removesuffix("\n}") + ',\n  "results": ['
+        before = to_json(head, indent=2).removesuffix("\n}") + ',\n  "results": ['
         for result in results:
-            yield f"{before}\n    {_json(layout.as_dict(result))}"
+            yield f"{before}\n    {to_json(layout.as_dict(result))}"
             before = ","
         yield "\n  ]\n}\n"
     elif format is Format.JSONL:
         for result in results:
-            yield _json(layout.as_dict(result)) + "\n"
+            yield to_json(layout.as_dict(result)) + "\n"
     else:
-        line = _csv_line if format is Format.CSV else _tab_separated
+        line = _csv_line if format is Format.CSV else _tab_separated_line
         header = "" if format is Format.PLAIN else line(layout.columns)
         for result in results:
             yield header + line(layout.row(result))
@@ -226,10 +229,19 @@ def _write_parquet(results: Iterable[Prediction], layout: Layout, path: Path) ->
     from pyarrow import parquet
 
     schema = pa.schema(layout.parquet_types())
-    rows = map(layout.as_dict, results)
-    with parquet.ParquetWriter(path, schema) as writer:
+    rows = ({key: _in_utf_8(value) for key, value in layout.as_dict(each).items()} for each in results)
+    with path.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
         while some := list(islice(rows, PARQUET_ROWS)):
             writer.write_table(pa.Table.from_pylist(some, schema))
+
+
+def _in_utf_8(value: Any) -> Any:
+    """Bytes of file names that are no UTF-8, which Parquet would not take, become �."""
+    return (
+        value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        if isinstance(value, str)
+        else value
+    )
 
 
 class _Echo:
@@ -248,9 +260,5 @@ def _csv_line(cells: Sequence[str]) -> str:
     return line
 
 
-def _tab_separated(cells: Sequence[str]) -> str:
-    return "\t".join(cells) + "\n"
-
-
-def _json(content: Mapping[str, object]) -> str:
-    return json.dumps(content, ensure_ascii=False)
+def _tab_separated_line(cells: Sequence[str]) -> str:
+    return tab_separated(cells) + "\n"

@@ -144,7 +144,7 @@ def export(
             results.append(replace(result, path=place))
             on_progress(len(results), len(chosen))
         note = temporary / "README.md" if temporary.is_dir() else temporary.with_name(f"{temporary.name}.md")
-        note.write_text(readme(about, results), encoding="utf-8")
+        note.write_text(readme(about, results), encoding="utf-8", errors="replace")
     return results
 
 
