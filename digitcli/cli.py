@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from types import ModuleType
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from digitcli import __version__
 from digitcli.commands import data
@@ -22,10 +23,11 @@ from digitcli.commands.evaluate import evaluate
 from digitcli.commands.export import export
 from digitcli.commands.predict import predict
 from digitcli.commands.train import train
-from digitcli.errors import DigitcliError, kind_of
-from digitcli.output import accept_any_text, print_json, printable
+from digitcli.errors import DigitcliError, OutputError, kind_of
+from digitcli.output import Stdout, print_json, printable
 
 DATA = "data"  # the one command that has commands of its own
+LEAST_COLUMNS = 40  # for help in Typer's tables
 HELP = """Trains, evaluates, runs and exports handwritten-digit classifiers.
 
 [bold]Examples[/bold]
@@ -46,7 +48,10 @@ class _Group(TyperGroup):
         as_json = "--json" in arguments
         debug = "--debug" in arguments
         if not arguments or "--help" in arguments:
-            _import_rich_help()
+            if shutil.get_terminal_size().columns < LEAST_COLUMNS:
+                _use_plain_help(self)
+            else:
+                _import_rich_help()
         try:
             code = super().main(arguments, *extra, **{**options, "standalone_mode": False})
             sys.stdout.flush()
@@ -57,16 +62,11 @@ class _Group(TyperGroup):
         except KeyboardInterrupt:
             code = 130
         except BrokenPipeError:
-            # The reader (head, less) has what it wants; nothing more can be said to it.
-            _drop_output()
-            code = 1
+            code = 1  # the reader (head, less) has what it wants; nothing more can be said to it
         except Exception as error:
             if debug:
                 raise
-            if stdout_error := _stdout_error():
-                message = f"Cannot write to stdout: {stdout_error.strerror}."
-                code = _fail(arguments, message, "OutputError", 1, as_json)
-            elif isinstance(error, OSError) and error.filename:
+            if isinstance(error, OSError) and error.filename:
                 message = f"{error.filename}: {error.strerror}."
                 code = _fail(arguments, message, "UnexpectedError", 1, as_json)
             elif type(error).__name__ == "NoArgsIsHelpError":  # which Typer does not export; help is shown
@@ -79,6 +79,7 @@ class _Group(TyperGroup):
                 code = _fail(arguments, message, "UnexpectedError", 1, as_json)
         if code == 130:
             _say("Interrupted.")
+        _drop_what_cannot_be_written()
         sys.exit(code or 0)
 
 
@@ -98,6 +99,18 @@ def _import_rich_help() -> None:
         del sys.modules[name]
 
 
+def _use_plain_help(command: TyperGroup | TyperCommand) -> None:
+    """For terminals on which Typer's tables would have no room for words."""
+    import typer.core
+    from rich.markup import render
+
+    typer.core.HAS_RICH = False
+    command.help = render(command.help or "").plain
+    for each in command.commands.values() if isinstance(command, TyperGroup) else ():
+        assert isinstance(each, TyperGroup | TyperCommand)
+        _use_plain_help(each)
+
+
 def _fail(arguments: list[str], message: str, kind: str, code: int, as_json: bool) -> int:
     _say(f"Error: {message}")
     if as_json:
@@ -111,19 +124,12 @@ def _say(text: str) -> None:
         sys.stderr.write(f"{printable(text)}\n")
 
 
-def _stdout_error() -> OSError | None:
-    """Why what was printed cannot be written; None if it can. What could not be is dropped."""
+def _drop_what_cannot_be_written() -> None:
+    # Else Python would try again when it ends, complain, and change the exit code.
     try:
         sys.stdout.flush()
-    except OSError as error:
-        _drop_output()
-        return error
-    return None
-
-
-def _drop_output() -> None:
-    """Sends nowhere what still waits to be written to stdout, or Python would complain when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, OutputError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 app = typer.Typer(
@@ -159,5 +165,5 @@ def main() -> None:
     """Runs the command line of this process."""
     # What libraries log, such as Matplotlib that there is no home directory, is no message of ours.
     logging.getLogger().addHandler(logging.NullHandler())
-    accept_any_text(sys.stdout)
+    sys.stdout = Stdout(sys.stdout)
     app()

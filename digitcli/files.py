@@ -44,6 +44,11 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
+def readable(name: str) -> str:
+    """A file's name as text for others: bytes that are not UTF-8, lone surrogates in Python, become �."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 @contextmanager
 def atomic_path(target: Path, *, force: bool = True) -> Iterator[Path]:
     """Yields a temporary path beside `target` to write a file or folder to; renames it when all went well.

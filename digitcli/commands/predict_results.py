@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digitcli.errors import MissingExtraError
+from digitcli.files import readable
 from digitcli.output import SCHEMA, Output, printable, tab_separated, to_json
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ PARQUET_ROWS = 10_000
 
 TABLE_ROWS = 500
 """Rows of a table on the terminal, which are kept until it is drawn. More begin another one."""
+
+BESIDE = 40
+"""Columns of a terminal that has room for bars beside a picture."""
 
 _KEYS: dict[Mode, tuple[str, ...]] = {
     "single": ("path", "digit", "confidence", "uncertain", "top", "reason", "error"),
@@ -175,15 +179,19 @@ def _note(result: Prediction) -> str:
 
 
 def _draw_one(pixels: NDArray[np.uint8], probabilities: Sequence[float], out: Output) -> None:
-    """What was classified, beside the bars of the ten probabilities."""
+    """What was classified, beside the bars of the ten probabilities, or above them if there is no room."""
     from rich.table import Table
 
     from digitcli.charts import Bars, Picture
 
+    shares = {str(digit): share for digit, share in enumerate(probabilities)}
+    if out.width < BESIDE:
+        out.chart(Picture(pixels))
+        out.chart(Bars(shares))
+        return
     beside = Table.grid(padding=(0, 1))
     beside.add_column(vertical="middle", no_wrap=True)  # so that a narrow terminal shortens the bars
     beside.add_column(vertical="middle")
-    shares = {str(digit): share for digit, share in enumerate(probabilities)}
     beside.add_row(Picture(pixels), Bars(shares))
     out.chart(beside)
 
@@ -229,19 +237,13 @@ def _write_parquet(results: Iterable[Prediction], layout: Layout, path: Path) ->
     from pyarrow import parquet
 
     schema = pa.schema(layout.parquet_types())
-    rows = ({key: _in_utf_8(value) for key, value in layout.as_dict(each).items()} for each in results)
+    rows = (
+        {key: readable(value) if isinstance(value, str) else value for key, value in row.items()}
+        for row in map(layout.as_dict, results)
+    )
     with path.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
         while some := list(islice(rows, PARQUET_ROWS)):
             writer.write_table(pa.Table.from_pylist(some, schema))
-
-
-def _in_utf_8(value: Any) -> Any:
-    """Bytes of file names that are no UTF-8, which Parquet would not take, become �."""
-    return (
-        value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        if isinstance(value, str)
-        else value
-    )
 
 
 class _Echo:

@@ -45,14 +45,18 @@ def places() -> list[Place]:
     inside = sorted(FOLDER.iterdir()) if FOLDER.is_dir() else []
     return [
         _look("MNIST/", FOLDER, (path for path in inside if path.name not in NO_DATA)),
-        _look("$DIGITCLI_DATA", Path(own).expanduser() if own else None),
+        _look("$DIGITCLI_DATA", Path(os.path.expanduser(own)) if own else None),
         _look("the cache", cache_folder()),
     ]
 
 
 def cache_folder() -> Path:
-    """Where MNIST is downloaded to, and found again by every later run of this user."""
-    return Path(platformdirs.user_cache_dir("digitcli")) / "mnist"
+    """Where MNIST is downloaded to, and found again by every later run of this user.
+
+    MNIST/ here for a user without a home directory, for whom there is no such place.
+    """
+    folder = Path(platformdirs.user_cache_dir("digitcli")) / "mnist"
+    return folder if folder.is_absolute() else FOLDER
 
 
 def load(
@@ -95,7 +99,7 @@ def load(
                 warning="MNIST cannot be had here, so SYNTHETIC digits are used instead. "
                 "To see why: digitcli data status",
             )
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))  # Path.expanduser would raise where there is no such home
     if "+" in source and not path.exists():
         return _mix([load(each, on_progress, on_note) for each in source.split("+")])
     if not path.exists():

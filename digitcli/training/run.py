@@ -23,6 +23,7 @@ from digitcli.evaluation import Evaluation, evaluate, figures
 from digitcli.exporting import UNSPECIFIED
 from digitcli.exporting.formats import tflite
 from digitcli.exporting.material import Material, describe, typical
+from digitcli.files import readable
 from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training import history
 from digitcli.training.calibration import calibrate, expect_digits
@@ -99,12 +100,14 @@ def train(
         temperature = calibrate(fitted.model, validation) if validation else 1.0
         seconds = time.perf_counter() - start
         fitted.model.save(temporary / runs.KERAS_MODEL)
-        about = describe(directory.name, model.outputs, None, None, UNSPECIFIED)
+        about = describe(readable(directory.name), model.outputs, None, None, UNSPECIFIED)
         tflite.write(Material(fitted.model, about, typical(data)), temporary / runs.LITERT_MODEL)
         classifier = classifiers.load(temporary / runs.LITERT_MODEL)
         val, test = (evaluate(classifier, part) if part else None for part in (validation, data.test))
         history.write(fitted.history, temporary / runs.HISTORY)
-        figures.save(figures.learning_curves(fitted.history, directory.name), temporary / "curves.png")
+        figures.save(
+            figures.learning_curves(fitted.history, readable(directory.name)), temporary / "curves.png"
+        )
         runs.write_record(temporary, _record(config, data, fitted, temperature, val, test, seconds))
     parameters = fitted.model.count_params()
     return TrainedRun(directory, config, parameters, fitted.history, fitted.best_epoch, val, test, seconds)
