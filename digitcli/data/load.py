@@ -55,8 +55,10 @@ def cache_folder() -> Path:
 
     MNIST/ here for a user without a home directory, for whom there is no such place.
     """
-    folder = Path(platformdirs.user_cache_dir("digitcli")) / "mnist"
-    return folder if folder.is_absolute() else FOLDER
+    try:
+        return Path(platformdirs.user_cache_dir("digitcli")) / "mnist"
+    except RuntimeError:
+        return FOLDER
 
 
 def load(
