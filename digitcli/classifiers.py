@@ -255,7 +255,7 @@ class _LiteRT:
         try:
             # It tells of its XNNPACK delegate on the C side's stderr, and of errors that we raise anyway.
             with native_stderr_hidden():
-                self._interpreter = Interpreter(model_path=str(self._path), num_threads=self._threads)
+                self._interpreter = Interpreter(model_path=os.fsencode(self._path), num_threads=self._threads)
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{self._path}: LiteRT cannot load it: {first_line(error)}") from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from queue import SimpleQueue
-from threading import Lock
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -65,6 +66,8 @@ def serve() -> None:
     """The other end: answers calls that come through stdin until that is closed."""
     if sys.platform != "win32":
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # if the other end is gone, so is this one, silently
+    if hasattr(select, "poll"):
+        Thread(target=_end_with_the_other_end, daemon=True).start()
     calls, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a decoder may print must not get among the answers
     while True:
@@ -78,6 +81,14 @@ def serve() -> None:
             answer = False, error
         pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
         answers.flush()
+
+
+def _end_with_the_other_end() -> None:
+    """Waits until stdin is closed, as when the other end was killed, whatever is being done meanwhile."""
+    poll = select.poll()
+    poll.register(0, 0)  # so that calls do not wake it
+    poll.poll()
+    os._exit(1)
 
 
 class _Workers:

@@ -61,7 +61,8 @@ def unfinished(directory: Path) -> Path:
 def write_record(directory: Path, record: dict[str, Any]) -> None:
     """Writes run.json."""
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    (directory / RECORD).write_text(text, encoding="utf-8")
+    # In names that are no UTF-8 there are lone surrogates, which so become what JSON has for them.
+    (directory / RECORD).write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def read_record(directory: Path) -> dict[str, Any]:

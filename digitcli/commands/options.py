@@ -54,7 +54,7 @@ def read_data(source: str, out: Output) -> DataSet:
 
     drawn = "simulated" in source.split("+")  # which takes minutes, and counts pictures
     with out.progress("Drawing pictures" if drawn else "Reading data", unit="" if drawn else "B") as progress:
-        dataset = load(source, progress)
+        dataset = load(source, progress, out.note)
     if dataset.warning:
         out.warn(dataset.warning)
     return dataset

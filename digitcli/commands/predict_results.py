@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digitcli.errors import MissingExtraError
-from digitcli.output import SCHEMA, Output, tab_separated
+from digitcli.files import readable
+from digitcli.output import SCHEMA, Output, printable, tab_separated, to_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,9 @@ PARQUET_ROWS = 10_000
 
 TABLE_ROWS = 500
 """Rows of a table on the terminal, which are kept until it is drawn. More begin another one."""
+
+BESIDE = 40
+"""Columns of a terminal that has room for bars beside a picture."""
 
 _KEYS: dict[Mode, tuple[str, ...]] = {
     "single": ("path", "digit", "confidence", "uncertain", "top", "reason", "error"),
@@ -63,7 +66,7 @@ class Layout:
         return ["path", what, "confidence", *(["top"] if self.top_k > 1 else []), "note"]
 
     def row(self, result: Prediction) -> list[str]:
-        """Text without newlines."""
+        """Text; only a path may have newlines."""
         confidence = "" if result.confidence is None else f"{result.confidence:.4f}"
         if self.top_k == 1:
             return [result.path, _on_one_line(result), confidence, _note(result)]
@@ -130,7 +133,7 @@ def print_results(
             out.table(layout.columns, some, right=("confidence",))
         return
     if format is Format.JSON:
-        texts = document((_json(layout.as_dict(result)) for result in results), model)
+        texts = document((to_json(layout.as_dict(result)) for result in results), model)
     else:
         texts = rows(results, format, layout)
     for text in texts:
@@ -150,9 +153,13 @@ def draw(results: Iterable[Prediction], out: Output) -> None:
 
     for result in results:
         if result.error:
-            out.chart(Text(result.error, style="red"))  # which names the picture
+            out.chart(Text(printable(result.error), style="red"))  # which names the picture
         else:
-            parts = [(result.path, "bold"), (_on_one_line(result), "bold cyan"), (_note(result), "yellow")]
+            parts = [
+                (printable(result.path), "bold"),
+                (_on_one_line(result), "bold cyan"),
+                (_note(result), "yellow"),
+            ]
             out.chart(Text("  ").join(Text(*part) for part in parts if part[0]))
         if result.image is not None:
             _draw_one(result.image, result.probabilities, out)
@@ -170,15 +177,19 @@ def _note(result: Prediction) -> str:
 
 
 def _draw_one(pixels: NDArray[np.uint8], probabilities: Sequence[float], out: Output) -> None:
-    """What was classified, beside the bars of the ten probabilities."""
+    """What was classified, beside the bars of the ten probabilities, or above them if there is no room."""
     from rich.table import Table
 
     from digitcli.charts import Bars, Picture
 
+    shares = {str(digit): share for digit, share in enumerate(probabilities)}
+    if out.width < BESIDE:
+        out.chart(Picture(pixels))
+        out.chart(Bars(shares))
+        return
     beside = Table.grid(padding=(0, 1))
     beside.add_column(vertical="middle", no_wrap=True)  # so that a narrow terminal shortens the bars
     beside.add_column(vertical="middle")
-    shares = {str(digit): share for digit, share in enumerate(probabilities)}
     beside.add_row(Picture(pixels), Bars(shares))
     out.chart(beside)
 
@@ -203,7 +214,7 @@ def rows(
     # The header comes with the first result: without any, an error is all there is to say.
     if format is Format.JSONL:
         for result in results:
-            yield _json(layout.as_dict(result)) + "\n"
+            yield to_json(layout.as_dict(result)) + "\n"
         return
     line = _csv_line if format is Format.CSV else _tab_separated_line
     before = line(layout.columns) if header and format is not Format.PLAIN else ""
@@ -215,7 +226,7 @@ def rows(
 def document(objects: Iterable[str], model: Mapping[str, str]) -> Iterator[str]:
     """One JSON document of the objects, in pieces; what comes first comes with the first of them."""
     head = {"schema": SCHEMA, "command": "predict", "model": model}
-    before = json.dumps(head, indent=2, ensure_ascii=False).removesuffix("\n}") + ',\n  "results": ['
+    before = to_json(head, indent=2).removesuffix("\n}") + ',\n  "results": ['
     for each in objects:
         yield f"{before}\n    {each}"
         before = ","
@@ -229,8 +240,8 @@ def write_parquet(objects: Iterable[Mapping[str, Any]], layout: Layout, path: Pa
 
     schema = pa.schema(layout.parquet_types())
     objects = iter(objects)
-    with parquet.ParquetWriter(path, schema) as writer:
-        while some := list(islice(objects, PARQUET_ROWS)):
+    with path.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
+        while some := [_in_utf_8(each) for each in islice(objects, PARQUET_ROWS)]:
             writer.write_table(pa.Table.from_pylist(some, schema))
 
 
@@ -254,5 +265,5 @@ def _tab_separated_line(cells: Sequence[str]) -> str:
     return tab_separated(cells) + "\n"
 
 
-def _json(content: Mapping[str, object]) -> str:
-    return json.dumps(content, ensure_ascii=False)
+def _in_utf_8(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: readable(value) if isinstance(value, str) else value for key, value in row.items()}

@@ -108,7 +108,7 @@ def export(
     from digitcli import classifiers, evaluation
     from digitcli.exporting.material import Material, describe, typical
     from digitcli.exporting.readme import readme
-    from digitcli.files import atomic_group, require_free, require_only, require_replaceable
+    from digitcli.files import atomic_group, readable, require_free, require_only, require_replaceable
 
     chosen = format_names() if format == ALL else [format]
     for each in chosen:
@@ -128,7 +128,7 @@ def export(
                 raise _stays(model, "anything else")
             temporary.mkdir()
         accuracy = evaluation.evaluate(original, data.scored).accuracy
-        about = describe(name or model.stem, original.classes, accuracy, _called(data), license)
+        about = describe(readable(name or model.stem), original.classes, accuracy, _called(data), license)
         material = Material(original.network, about, typical(data))
         results: list[Export] = []
         for each in chosen:
@@ -144,7 +144,7 @@ def export(
             results.append(replace(result, path=place))
             on_progress(len(results), len(chosen))
         note = temporary / "README.md" if temporary.is_dir() else temporary.with_name(f"{temporary.name}.md")
-        note.write_text(readme(about, results), encoding="utf-8")
+        note.write_text(readme(about, results), encoding="utf-8", errors="replace")
     return results
 
 

@@ -19,6 +19,7 @@ from digitcli.evaluation import Evaluation, evaluate, figures
 from digitcli.exporting import UNSPECIFIED
 from digitcli.exporting.formats import tflite
 from digitcli.exporting.material import Material, describe, typical
+from digitcli.files import readable
 from digitcli.parallel import cores
 from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training import history, unfinished
@@ -154,7 +155,7 @@ def _train(
     temperature = calibrate(fitted.model, validation) if validation else 1.0
     seconds = time.perf_counter() - start
     with work.finishing() as temporary:
-        name = work.directory.name
+        name = readable(work.directory.name)
         fitted.model.save(temporary / runs.KERAS_MODEL)
         about = describe(name, config.model.outputs, None, None, UNSPECIFIED)
         tflite.write(Material(fitted.model, about, typical(data)), temporary / runs.LITERT_MODEL)
