@@ -14,6 +14,9 @@ from typing import BinaryIO, Protocol, Self
 
 from digitcli.errors import ImageError
 
+if sys.platform == "linux":
+    import resource
+
 SECONDS = 2.0
 """Of computing on one picture."""
 
@@ -72,6 +75,7 @@ class PictureLimits:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._memory.restore()  # if a signal came just when that was to be done
         if self._ticking:
             signal.setitimer(signal.ITIMER_PROF, 0)
             if self._handler != signal.SIG_DFL:  # with which a last signal would end the process
@@ -83,31 +87,40 @@ class PictureLimits:
 
         picture: what tells it from others, to add up what was spent on it.
         """
-        before = self._spent.get(id(picture), 0.0)
+        # Without contexts within: this is done for each of thousands of small pictures in a second.
         started = time.thread_time()
+        spent = self._spent.get(id(picture), 0.0)
+        self._memory.lower()
         try:
-            with self.at_most(self.seconds - before), self._memory:
-                yield
+            self._start(self.seconds - spent, started)
+            yield
         except OvertimeError:
             raise ImageError(overtime(name, self.seconds)) from None
         except MemoryError:
             raise ImageError(f"{name} {TOO_MUCH_MEMORY}. Make it smaller first.") from None
         finally:
-            self._spent[id(picture)] = before + time.thread_time() - started
+            self._stop()
+            self._memory.restore()
+            self._spent[id(picture)] = spent + time.thread_time() - started
 
     @contextmanager
     def at_most(self, seconds: float) -> Iterator[None]:
         """Raises OvertimeError where the body takes longer."""
-        self._end = time.thread_time() + seconds
-        deadly = self._deadly and self._ticking
-        if deadly:
-            signal.setitimer(signal.ITIMER_VIRTUAL, max(seconds, 0) + _GRACE)
         try:
+            self._start(seconds, time.thread_time())
             yield
         finally:
-            self._end = math.inf
-            if deadly:
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            self._stop()
+
+    def _start(self, seconds: float, now: float) -> None:
+        self._end = now + seconds
+        if self._deadly and self._ticking:
+            signal.setitimer(signal.ITIMER_VIRTUAL, max(seconds, 0) + _GRACE)
+
+    def _stop(self) -> None:
+        self._end = math.inf
+        if self._deadly and self._ticking:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
     def _look(self, number: int, frame: FrameType | None) -> None:
         # The timer counts the computing of all threads, so that it may come too early, but never too late.
@@ -127,15 +140,30 @@ class LittleMemory:
     """
 
     def __init__(self) -> None:
-        self._most = _data_in_use() + MEMORY
+        self._most = self._before = (0, 0)
+        if sys.platform == "linux":  # elsewhere there is no such limit, or nothing tells what is in use
+            self._before = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+            with open("/proc/self/statm", "rb", buffering=0) as file:
+                most = int(file.read().split()[5]) * resource.getpagesize() + MEMORY
+            self._most = (most if soft == resource.RLIM_INFINITY else min(most, soft), hard)
 
     def __enter__(self) -> None:
-        self._before = _lower_limit(self._most)
+        self.lower()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _restore_limit(self._before)
+        self.restore()
+
+    def lower(self) -> None:
+        """Lowers the limit."""
+        if sys.platform == "linux":
+            resource.setrlimit(resource.RLIMIT_DATA, self._most)
+
+    def restore(self) -> None:
+        """Sets the limit to what it was."""
+        if sys.platform == "linux":
+            resource.setrlimit(resource.RLIMIT_DATA, self._before)
 
 
 class Readable(Protocol):
@@ -191,35 +219,3 @@ def read_exactly(file: Readable, size: int) -> bytes:
         parts.append(part)
         size -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-if sys.platform == "linux":  # elsewhere there is no such limit, or nothing tells what is in use
-    import resource
-
-    _PAGE = resource.getpagesize()
-
-    def _data_in_use() -> int:
-        """Bytes that count for the limit on data, and the stack."""
-        with open("/proc/self/statm", "rb", buffering=0) as file:
-            return int(file.read().split()[5]) * _PAGE
-
-    def _lower_limit(most: int) -> tuple[int, int]:
-        """Returns what it was, for `_restore_limit`."""
-        before = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        lower = most if soft == resource.RLIM_INFINITY else min(most, soft)
-        resource.setrlimit(resource.RLIMIT_DATA, (lower, hard))
-        return before
-
-    def _restore_limit(before: tuple[int, int]) -> None:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
-
-else:
-
-    def _data_in_use() -> int:
-        return 0
-
-    def _lower_limit(most: int) -> tuple[int, int]:
-        return 0, 0
-
-    def _restore_limit(before: tuple[int, int]) -> None:
-        pass
