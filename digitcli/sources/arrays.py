@@ -47,20 +47,23 @@ class _UnfitError(Exception):
 
 
 def recognises(path: Path) -> bool:
-    """Whether a file begins like .npy or IDX, also gzipped, or is a zip archive of .npy files."""
+    """Whether a file begins like .npy or IDX, also gzipped, or is a zip archive that begins with .npy."""
     try:
         with path.open("rb") as file:
             start = file.read(len(_NPY))
             if start.startswith(_GZIP):
                 file.seek(0)
                 start = gzip.GzipFile(fileobj=file).read(len(_NPY))
-        if start.startswith(_ZIP):
-            with LittleMemory(), zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-            return bool(names) and all(name.endswith(".npy") for name in names)
-        return start == _NPY or start.startswith(_IDX)
+            return start == _NPY or start.startswith(_IDX) or begins_with_npy(file)
     except _UNREADABLE:
         return False
+
+
+def begins_with_npy(file: BinaryIO) -> bool:
+    """Whether a file is a zip archive that begins with a .npy file; its directory may take long to read."""
+    file.seek(0)
+    head = file.read(30)  # up to the name, whose length stands at 26
+    return head.startswith(_ZIP) and file.read(int.from_bytes(head[26:28], "little")).endswith(b".npy")
 
 
 def read(path: Path) -> Iterator[Source]:

@@ -17,8 +17,8 @@ from digitcli.data.unpack import MOST_BYTES
 from digitcli.errors import DataError
 from digitcli.limits import LittleMemory, require_no_bomb
 from digitcli.output import Progress
+from digitcli.sources.arrays import begins_with_npy
 
-_ZIP = b"PK\x03\x04"
 _UNREADABLE = (
     *(ValueError, EOFError, SyntaxError, TypeError, OSError, RuntimeError, IndexError, MemoryError),
     *(TokenError, zlib.error, struct.error, zipfile.BadZipFile),
@@ -29,14 +29,10 @@ LOOKS_LIKE = "a NumPy archive (x_train, y_train, x_test, y_test, as in mnist.npz
 
 def recognises(path: Path) -> bool:
     """A zip archive of .npy files."""
-    try:
-        with path.open("rb") as file:
-            if file.read(len(_ZIP)) != _ZIP:  # not at the end, where a zip may be in whatever else a file is
-                return False
-        with LittleMemory(), zipfile.ZipFile(path) as archive:
-            return any(name.endswith(".npy") for name in archive.namelist())
-    except _UNREADABLE:
+    if not path.is_file():
         return False
+    with path.open("rb") as file:
+        return begins_with_npy(file)
 
 
 def read(path: Path, on_progress: Progress) -> DataSet:
