@@ -113,9 +113,11 @@ class PictureLimits:
             self._stop()
 
     def _start(self, seconds: float, now: float) -> None:
+        if seconds <= 0:
+            raise OvertimeError
         self._end = now + seconds
         if self._deadly and self._ticking:
-            signal.setitimer(signal.ITIMER_VIRTUAL, max(seconds, 0) + _GRACE)
+            signal.setitimer(signal.ITIMER_VIRTUAL, seconds + _GRACE)
 
     def _stop(self) -> None:
         self._end = math.inf

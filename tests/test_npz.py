@@ -94,7 +94,7 @@ def packed(path: Path, shape: str, content: bytes, packing: int = zipfile.ZIP_ST
 @pytest.mark.parametrize("count", [2**33, 2**45, 2**62, -1])
 def test_a_header_that_promises_what_is_not_there_is_refused(tmp_path: Path, count: int) -> None:
     path = packed(tmp_path / "data.npz", f"({count}, 28, 28)", bytes(784))
-    with pytest.raises(DataError, match=r"data\.npz (is damaged|takes more memory)"):
+    with pytest.raises(DataError, match=r"data\.npz is damaged"):
         read(path)
 
 

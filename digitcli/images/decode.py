@@ -83,7 +83,9 @@ def open_picture(
             raise ImageError(
                 f"{name} is too large: more than {pixels} pixels. Make it smaller first."
             ) from None
-        except (ImageError, MemoryError):
+        except MemoryError:
+            raise ImageError(f"{name} {limits.TOO_MUCH_MEMORY}. Make it smaller first.") from None
+        except ImageError:
             raise
         except Exception as error:  # decoders of damaged files raise whatever their parsing tripped over
             raise ImageError(

@@ -55,10 +55,6 @@ def read(path: Path, on_progress: Progress) -> DataSet:
                     raise DataError(f"{path} holds only one of {keys[0]} and {keys[1]}; both are needed.")
                 images, labels = (_as_bytes(_read_array(archive, key), key, path) for key in keys)
                 parts[part] = Digits(images, labels, f"{path} ({part})")
-    except MemoryError as error:
-        raise DataError(
-            f"{path} takes more memory to read than there is, or names a size that it has not."
-        ) from error
     except _UNREADABLE as error:
         raise DataError(f"{path} is damaged or holds more than plain arrays: {error}") from error
     if not parts:
