@@ -1,7 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint docs clean
+SECONDS ?= 600
+
+.PHONY: run test lint fuzz docs clean
 
 # Train, evaluate, and read the example pictures. Real MNIST is used where it is found or can be
 # downloaded (DIGITCLI_DATA=folder says where it is), digits drawn by digitcli itself otherwise.
@@ -17,6 +19,11 @@ lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Damaged and hostile input for every reader, SECONDS each: how many, the slowest, the most memory.
+fuzz: .venv/dev
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]' || echo "Without atheris: mutations that do not follow the coverage."
+	$(BIN)/python tests/fuzz --seconds $(SECONDS)
 
 # The site, in build/site.
 docs: .venv/dev

@@ -17,6 +17,7 @@ from digitcli.data.digits import SIDE
 from digitcli.data.load import load as load_data
 from digitcli.errors import ImageError, UsageError
 from digitcli.evaluation import Evaluation
+from digitcli.limits import SECONDS
 from digitcli.prediction import Mode, Prediction
 from digitcli.sources.source import Source
 
@@ -56,15 +57,25 @@ class Model:
         """
         return self._classifier.probabilities(_pixels(images))
 
-    def read(self, picture: Picture, *, mode: Mode = "auto", min_confidence: float = 0.0) -> Prediction:
+    def read(
+        self,
+        picture: Picture,
+        *,
+        mode: Mode = "auto",
+        min_confidence: float = 0.0,
+        time_limit: float = SECONDS,
+    ) -> Prediction:
         """What a person would read on a picture: a digit, several, or none with the reason.
 
         mode: "single" for one digit, "many" for all there are, "auto" to find out.
         min_confidence: below it, 0-1, the answer is that it is not sure enough.
+        time_limit: seconds of computing that it may take; kept in the main thread only, and not on Windows.
         Raises ImageError if the picture cannot be read.
         """
         source = _source(picture)
-        (result,) = prediction.predict([source], self._classifier, mode=mode, min_confidence=min_confidence)
+        (result,) = prediction.predict(
+            [source], self._classifier, mode=mode, min_confidence=min_confidence, time_limit=time_limit
+        )
         if result.error:
             raise ImageError(result.error)
         return result

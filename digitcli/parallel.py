@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import SimpleQueue
 from threading import Lock, Thread
 from types import TracebackType
@@ -41,17 +42,24 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@dataclass(frozen=True)
+class Death:
+    """What a process met instead of a result. signal: the number of the one that ended it, or None."""
+
+    signal: int | None
+
+
 def map_in_order(
     function: Callable[[Item], Result], items: Iterable[Item], processes: int
-) -> Generator[tuple[Item, Result | None], None, None]:
-    """Each item with the function of it, in order, as they come; with None if a process died of it.
+) -> Generator[tuple[Item, Result | Death], None, None]:
+    """Each item with the function of it, in order, as they come; with a Death if a process died of it.
 
     function: of a module's top level, since it is looked up by its name in the other processes.
     Two items for each process are taken ahead at most. A process that died is replaced. What the function
     raises is raised here. When the iterator is closed, or an exception passes, the processes are killed at
     once.
     """
-    pending: deque[tuple[Item, Future[Result | None]]] = deque()
+    pending: deque[tuple[Item, Future[Result | Death]]] = deque()
     with _Workers(processes) as workers:
         for item in items:
             pending.append((item, workers.submit(function, item)))
@@ -116,10 +124,10 @@ class _Workers:
     ) -> None:
         self._kill()
 
-    def submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result | None]:
+    def submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result | Death]:
         return self._threads.submit(self._call, function, item)
 
-    def _call(self, function: Callable[[Item], Result], item: Item) -> Result | None:
+    def _call(self, function: Callable[[Item], Result], item: Item) -> Result | Death:
         process = self._idle.get()
         assert process.stdin
         assert process.stdout
@@ -128,8 +136,9 @@ class _Workers:
             process.stdin.flush()
             good, answer = pickle.load(process.stdout)
         except (EOFError, OSError, pickle.UnpicklingError):
-            process = self._replaced(process)
-            return None
+            dead = process
+            process = self._replaced(dead)
+            return Death(-dead.returncode if (dead.returncode or 0) < 0 else None)
         finally:
             self._idle.put(process)
         if not good:

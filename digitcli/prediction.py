@@ -24,12 +24,14 @@ from digitcli import classifiers
 from digitcli.errors import ImageError
 from digitcli.expectations import Probabilities
 from digitcli.images.decode import open_picture
+from digitcli.limits import DEADLY, SECONDS, OvertimeError, PictureLimits, overtime
 from digitcli.reading import One, read_one
 from digitcli.sources.source import Source
 
 if TYPE_CHECKING:
     from digitcli.annotate import Mark
     from digitcli.images.segment import Digit
+    from digitcli.parallel import Death
 
 Mode = Literal["auto", "single", "many"]
 """How many digits to look for: as many as there seem to be, one, or all."""
@@ -124,6 +126,7 @@ def predict(
     mode: Mode = "auto",
     min_confidence: float = 0.0,
     annotate: Path | None = None,
+    time_limit: float = SECONDS,
     start_up: float = START_UP,
 ) -> Generator[Prediction, None, None]:
     """Reads the digits of each picture, and yields the results in the order of the pictures.
@@ -131,11 +134,12 @@ def predict(
     min_confidence: below it, 0-1, there is no text.
     annotate: where to put a copy of each picture with what was read drawn on it: a folder; for one picture
         also the file itself. What is there is overwritten.
+    time_limit: seconds of computing that one picture may take; how strictly, says digitcli.limits.
     start_up: seconds of reading after which other processes take over.
     A picture that cannot be read gives a Prediction with its error; one without digits, a reason.
     Raises OutputError if a copy cannot be written.
     """
-    read = _Reader(mode, min_confidence, annotate)
+    read = _Reader(mode, min_confidence, annotate, time_limit)
     batches = _batches(sources)
     spent = 0.0
     # TensorFlow takes seconds and half a gigabyte to start, too much for each of several processes.
@@ -148,11 +152,16 @@ def predict(
         spent += time.perf_counter() - started
         yield from results
 
-    from digitcli.parallel import cores, map_in_order
+    from digitcli.parallel import Death, cores, map_in_order
 
     elsewhere = partial(_read_elsewhere, read, classifier.path, classifier.views)
     for batch, done in map_in_order(elsewhere, batches, min(cores(), MOST_PROCESSES)):
-        yield from done or map(_killed, batch)
+        if not isinstance(done, Death):
+            yield from done
+            continue
+        # One of them did it. Alone, it does it to itself only.
+        for (source,), its in map_in_order(elsewhere, ([source] for source in batch), 1):
+            yield _killed(source, its, time_limit) if isinstance(its, Death) else its[0]
 
 
 @dataclass(frozen=True)
@@ -162,28 +171,55 @@ class _Reader:
     mode: Mode
     min_confidence: float
     annotate: Path | None
+    time_limit: float
 
-    def __call__(self, batch: Sequence[Source], probabilities: Probabilities) -> list[Prediction]:
-        if self.mode == "many":
-            results = [self._several(source, probabilities) for source in batch]
-        else:
-            results = [each for group in _opened(batch) for each in self._singles(group, probabilities)]
-        if self.annotate:
-            for source, prediction in zip(batch, results, strict=True):
-                _annotate(source, prediction, self.annotate, probabilities)
+    def __call__(
+        self, batch: Sequence[Source], probabilities: Probabilities, *, deadly: bool = False
+    ) -> list[Prediction]:
+        """deadly: end this process if a picture takes too long and nothing else helps."""
+        with PictureLimits(self.time_limit, deadly=deadly) as limits:
+            if self.mode == "many":
+                results = [self._several(source, probabilities, limits) for source in batch]
+            else:
+                groups = self._opened(batch, limits)
+                results = [each for group in groups for each in self._singles(group, probabilities, limits)]
+            if self.annotate:
+                pairs = zip(batch, results, strict=True)
+                results = [_annotated(*pair, self.annotate, probabilities, limits) for pair in pairs]
         return results
 
-    def _singles(self, group: _Opened, probabilities: Probabilities) -> Iterator[Prediction]:
+    def _opened(self, batch: Iterable[Source], limits: PictureLimits) -> Iterator[_Opened]:
+        """The pictures, in groups of MOST_PIXELS, or why each cannot be had."""
+        group: _Opened = []
+        pixels = 0
+        for source in batch:
+            try:
+                with limits.reading(source, source.name):
+                    image = _open(source, self.time_limit, LEAST_SIDE)
+            except ImageError as error:
+                group.append((source, error))
+                continue
+            group.append((source, image))
+            pixels += image.width * image.height
+            del image  # or it would be kept until the next one is opened
+            if pixels >= MOST_PIXELS:
+                yield group
+                group, pixels = [], 0
+        if group:
+            yield group
+
+    def _singles(
+        self, group: _Opened, probabilities: Probabilities, limits: PictureLimits
+    ) -> Iterator[Prediction]:
         """One digit in each of some pictures, or several where there seem to be."""
-        ones = iter(read_one([each for _, each in group if isinstance(each, Image.Image)], probabilities))
-        outcomes = [(source, each if isinstance(each, ImageError) else next(ones)) for source, each in group]
+        outcomes = list(_ones(group, probabilities, limits))
         group.clear()  # frees the pictures, for those with several digits to be opened at their full size
         for source, outcome in outcomes:
             if isinstance(outcome, ImageError):
                 yield Prediction(source.name, error=str(outcome))
                 continue
             if outcome.several and self.mode == "auto":
-                several = self._several(source, probabilities)
+                several = self._several(source, probabilities, limits)
                 if sum(map(len, several.lines)) > 1:
                     yield several
                     continue
@@ -203,14 +239,15 @@ class _Reader:
         text = None if reason else str(digit)
         return Prediction(name, text, confidence, probabilities, reason=reason, image=one.pixels)
 
-    def _several(self, source: Source, probabilities: Probabilities) -> Prediction:
+    def _several(self, source: Source, probabilities: Probabilities, limits: PictureLimits) -> Prediction:
         from digitcli.images.segment import read_many  # one digit should not pay for its import
 
         try:
-            image = _open(source)  # at its full size, in whose pixels the boxes are
+            with limits.reading(source, source.name):
+                image = _open(source, self.time_limit)  # at its full size, in whose pixels the boxes are
+                lines = tuple(tuple(line) for line in read_many(image, probabilities))
         except ImageError as error:
             return Prediction(source.name, error=str(error))
-        lines = tuple(tuple(line) for line in read_many(image, probabilities))
         if not lines:
             return Prediction(source.name, reason=NONE_FOUND)
         text = "\n".join("".join(str(digit.digit) for digit in line) for line in lines)
@@ -224,9 +261,36 @@ class _Reader:
 _Opened = list[tuple[Source, Image.Image | ImageError]]
 
 
+def _ones(
+    group: _Opened, probabilities: Probabilities, limits: PictureLimits
+) -> Iterator[tuple[Source, One | ImageError]]:
+    """Each picture of a group read as one digit, or why it cannot be."""
+    images = [each for _, each in group if isinstance(each, Image.Image)]
+    try:
+        with limits.at_most(limits.seconds * len(images)):
+            together = read_one(images, probabilities)
+    except OvertimeError:
+        yield from (_one(source, each, probabilities, limits) for source, each in group)
+        return
+    ones = iter(together)
+    yield from ((source, each if isinstance(each, ImageError) else next(ones)) for source, each in group)
+
+
+def _one(
+    source: Source, image: Image.Image | ImageError, probabilities: Probabilities, limits: PictureLimits
+) -> tuple[Source, One | ImageError]:
+    if isinstance(image, ImageError):
+        return source, image
+    try:
+        with limits.reading(source, source.name):
+            return source, read_one([image], probabilities)[0]
+    except ImageError as error:
+        return source, error
+
+
 def _read_elsewhere(read: _Reader, model: Path, views: int, batch: Sequence[Source]) -> list[Prediction]:
     """What the other processes are asked to do."""
-    return read(batch, _loaded(model, views).probabilities)
+    return read(batch, _loaded(model, views).probabilities, deadly=True)
 
 
 @cache
@@ -234,52 +298,47 @@ def _loaded(model: Path, views: int) -> classifiers.Classifier:
     return classifiers.load(model, threads=1, views=views)  # since there are as many processes as cores
 
 
-def _killed(source: Source) -> Prediction:
+def _killed(source: Source, death: Death, time_limit: float) -> Prediction:
+    if death.signal == DEADLY:
+        return Prediction(source.name, error=overtime(source.name, time_limit))
     error = f"{source.name}: the process that was reading it was killed, perhaps for want of memory."
     return Prediction(source.name, error=error)
 
 
-def _opened(batch: Iterable[Source]) -> Iterator[_Opened]:
-    """The pictures, in groups of MOST_PIXELS, or why each cannot be had."""
-    group: _Opened = []
-    pixels = 0
-    for source in batch:
-        try:
-            image = _open(source, LEAST_SIDE)
-        except ImageError as error:
-            group.append((source, error))
-            continue
-        group.append((source, image))
-        pixels += image.width * image.height
-        del image  # or it would be kept until the next one is opened
-        if pixels >= MOST_PIXELS:
-            yield group
-            group, pixels = [], 0
-    if group:
-        yield group
-
-
-def _open(source: Source, least_side: int | None = None) -> Image.Image:
+def _open(source: Source, seconds: float, least_side: int | None = None) -> Image.Image:
     match source.content:
         case ImageError() as error:
             raise error
         case np.ndarray() as pixels:
             return Image.fromarray(pixels)
         case content:
-            return open_picture(content, source.name, least_side=least_side)
+            return open_picture(content, source.name, least_side=least_side, seconds=seconds)
 
 
-def _annotate(source: Source, prediction: Prediction, where: Path, probabilities: Probabilities) -> None:
+def _annotated(
+    source: Source,
+    prediction: Prediction,
+    where: Path,
+    probabilities: Probabilities,
+    limits: PictureLimits,
+) -> Prediction:
+    """The same, once a copy of the picture is written with what was read drawn on it."""
     from digitcli.annotate import place, save_annotated
 
-    if not prediction.error:
-        image = _open(source)
-        marks = _marks(source, image, prediction, probabilities)
-        save_annotated(image, marks, place(where, source.name))
+    if prediction.error:
+        return prediction
+    try:
+        with limits.reading(prediction, source.name):  # which is more work than asked for of others
+            image = _open(source, limits.seconds)
+            marks = _marks(source, image, prediction, probabilities, limits.seconds)
+            save_annotated(image, marks, place(where, source.name))
+    except ImageError as error:
+        return Prediction(source.name, error=str(error))
+    return prediction
 
 
 def _marks(
-    source: Source, image: Image.Image, prediction: Prediction, probabilities: Probabilities
+    source: Source, image: Image.Image, prediction: Prediction, probabilities: Probabilities, seconds: float
 ) -> list[Mark]:
     """What to draw on a picture, with boxes in the pixels of `image`."""
     from digitcli.annotate import Mark
@@ -287,7 +346,7 @@ def _marks(
     if prediction.lines:
         digits = [digit for line in prediction.lines for digit in line]
         return [Mark(str(digit.digit), digit.box, digit.confidence >= UNCERTAIN) for digit in digits]
-    small = _open(source, LEAST_SIDE)
+    small = _open(source, seconds, LEAST_SIDE)
     box = read_one([small], probabilities)[0].box
     if box is None:
         return []

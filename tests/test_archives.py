@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import copy
+import gzip
 import io
+import struct
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
+import measured
 import pytest
 
+from digitcli import limits
 from digitcli.errors import ImageError
 from digitcli.sources import archives
 from digitcli.sources.source import Source
@@ -107,10 +113,160 @@ def test_a_damaged_header_in_a_tar_is_not_taken_for_its_end() -> None:
     assert "of.tar is a damaged tar archive" in str(lost.content)
 
 
-def test_links_in_a_tar_are_passed_over() -> None:
+def test_links_devices_and_folders_in_a_tar_are_passed_over() -> None:
+    kinds = (
+        tarfile.SYMTYPE,
+        tarfile.LNKTYPE,
+        tarfile.FIFOTYPE,
+        tarfile.CHRTYPE,
+        tarfile.BLKTYPE,
+        tarfile.DIRTYPE,
+    )
     with tarfile.open("links.tar", "w") as file:
-        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
+        for kind in kinds:
             member = tarfile.TarInfo("link.png")
             member.type, member.linkname = kind, "/etc/passwd"
             file.addfile(member)
     assert list(archives.read(Path("links.tar"))) == []
+
+
+def test_archives_in_archives_are_passed_over() -> None:
+    inner = archive("zip").read_bytes()
+    with zipfile.ZipFile("outer.zip", "w") as file:
+        file.writestr("inner.zip", inner)
+        file.writestr("called.png", inner)
+    assert list(archives.read(Path("outer.zip"))) == [Source("outer.zip/called.png", inner)]
+
+
+def tar(path: str, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
+    """An archive of headers and what follows each, whether that fits or not."""
+    content = b"".join(member.tobuf(tarfile.GNU_FORMAT) + data for member, data in members)
+    packer = gzip.compress if path.endswith("gz") else bytes
+    Path(path).write_bytes(packer(content + bytes(1024)))
+    return Path(path)
+
+
+def member(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    header = tarfile.TarInfo(name)
+    header.size, header.type = size, kind
+    return header
+
+
+def test_much_that_unpacks_between_pictures_is_refused_with_what_came_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "UNPACKED_FREELY", 2**20)
+    size = 2**25
+    path = tar(
+        "bomb.tar.gz",
+        (member("a.png", 512), b"a" * 512),
+        (member("filler.bin", size), bytes(size)),
+        (member("b.png", 512), b"b" * 512),
+    )
+    first, refused = archives.read(path)
+    assert first.content == b"a" * 512
+    assert str(refused.content) == (
+        "bomb.tar.gz is a damaged tar archive: it unpacks to more than 200 times its size, as made to fill a"
+        " computer."
+    )
+
+
+@pytest.mark.parametrize("lying", [False, True])
+def test_members_of_a_zip_that_lie_over_each_other_are_refused(
+    lying: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UNPACKED_FREELY", 2**20)
+    with zipfile.ZipFile("bomb.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("0.png", bytes(2**18))
+        (kernel,) = file.filelist
+        for number in range(1, 2000):
+            again = copy.copy(kernel)
+            again.filename = f"{number}.png"
+            file.filelist.append(again)
+    if lying:  # of what is packed, so that the ratio looks honest
+        content = Path("bomb.zip").read_bytes()
+        directory = content.index(b"PK\x01\x02")
+        packed = kernel.compress_size.to_bytes(4, "little")
+        lies = content[directory:].replace(packed, (2**17).to_bytes(4, "little"))
+        Path("bomb.zip").write_bytes(content[:directory] + lies)
+    *some, refused = archives.read(Path("bomb.zip"))
+    assert len(some) < 200
+    assert "unpacks to more than 200 times its size" in str(refused.content)
+
+
+def test_sizes_that_lie_give_errors_of_their_members() -> None:
+    path = archive("zip")
+    content = bytearray(path.read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    content[directory + 24 : directory + 28] = (10).to_bytes(4, "little")
+    path.write_bytes(content)
+    sources = list(archives.read(path))
+    assert len(sources) == 3
+    assert errors(sources)[0].startswith("of.zip/b.png is damaged in its archive: Bad CRC-32")
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE])
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz"])
+def test_a_header_in_a_tar_that_would_fill_the_memory_is_refused(kind: bytes, suffix: str) -> None:
+    size = 2**27 if suffix == "tar.gz" else 2**40  # as much as may be unpacked, or any
+    path = tar(f"bomb.{suffix}", (member("a.png", 512), b"a" * 512), (member("x", size, kind), bytes(2**20)))
+    tracemalloc.start()
+    first, refused = archives.read(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert first.content == b"a" * 512
+    assert f"a header of {size} bytes" in str(refused.content)
+    assert peak < 2**20
+
+
+def test_headers_within_headers_without_end_are_damage() -> None:
+    names = [(member("x", 2, tarfile.GNUTYPE_LONGNAME), b"y\0".ljust(512, b"\0"))] * 5000
+    (refused,) = archives.read(tar("deep.tar", *names))
+    assert "is a damaged tar archive" in str(refused.content)
+
+
+def test_negative_sizes_in_a_tar_are_damage() -> None:
+    path = tar("back.tar", (member("a.png", 512), b"a" * 512), (member("b.png", -512), b""))
+    *_, refused = archives.read(path)
+    assert "a header of -512 bytes" in str(refused.content)
+
+
+def test_holes_that_make_a_picture_of_terabytes_are_not_filled() -> None:
+    header = member("holes.png", 512, tarfile.GNUTYPE_SPARSE)
+    block = bytearray(header.tobuf(tarfile.GNU_FORMAT))
+    block[386:410] = b"00000000000\0" + b"00000001000\0"  # 512 bytes at the start
+    block[483:495] = b"77777777777\0"  # of 8 GB
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    Path("holes.tar").write_bytes(bytes(block) + bytes(512) + bytes(1024))
+    (source,) = archives.read(Path("holes.tar"))
+    assert "holes.png is too large: 8589934591 bytes" in str(source.content)
+
+
+def directory_of_nothing(path: str, count: int) -> None:
+    """A zip archive of so many members, all of which are the same empty file."""
+    local = struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 20, 0, 0, 0, 0, 0, 0, 0, 1, 0) + b"x"
+    entry = (
+        struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"x"
+    )
+    end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 65535, 65535, count * len(entry), len(local), 0)
+    with open(path, "wb") as file:
+        file.write(local)
+        for _ in range(count // 1000):
+            file.write(entry * 1000)
+        file.write(end)
+
+
+def test_a_million_members_are_refused_within_the_memory() -> None:
+    directory_of_nothing("many.zip", 1_000_000)
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from digitcli.sources.expand import expand\n"
+        "for source in expand(sys.argv[1:], sys.stdin.buffer): print(source.content)\n"
+    )
+    done = measured.python("-c", program, "many.zip")
+    assert done.peak < measured.BOUND
+    assert (
+        done.stdout == "many.zip takes more than 330 MB of memory to read. Unpack it and name the folder.\n"
+    )

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import gzip
+import struct
+import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from digitcli import limits
 from digitcli.data.formats import idx
 from digitcli.errors import ImageError
 from digitcli.sources import arrays
@@ -117,6 +121,84 @@ def test_what_holds_no_pictures_says_what_it_holds() -> None:
 def test_pickled_objects_are_refused() -> None:
     np.save("objects.npy", np.array([{}, {}]), allow_pickle=True)
     assert "holds values of type object" in error("objects.npy")
+
+
+def test_a_pixel_that_is_no_number_spoils_its_own_row_only() -> None:
+    array = IMAGES.astype(np.float32)
+    array[0, 0, 0] = np.nan
+    np.save("a.npy", array)
+    first, *others = arrays.read(Path("a.npy"))
+    assert "a.npy[0] holds values outside 0-255" in str(first.content)
+    assert np.array_equal([other.content for other in others], IMAGES[1:])
+
+
+def npy(shape: str, order: str = "False", descr: str = "'|u1'", rows: bytes = b"") -> bytes:
+    """A .npy file with that header, whatever is in it."""
+    header = f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}}}".encode()
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + rows
+
+
+TERA = 2**40
+ROW = bytes(784)
+
+
+@pytest.mark.parametrize(
+    ("content", "rows", "complaint"),
+    [
+        (b"\0\0\x08\x03" + struct.pack(">3I", 2**32 - 1, 28, 28) + ROW * 2, 2, "ends after 2 of 4294967295"),
+        (npy(f"({TERA}, 28, 28)", rows=ROW), 1, f"ends after 1 of {TERA}"),
+        (npy(f"({TERA}, 784)", descr="'<f8'", rows=ROW * 8), 1, f"ends after 1 of {TERA}"),
+        (npy(f"({TERA}, 28, 28)", order="True", rows=ROW), 0, f"holds {TERA} pictures in Fortran order"),
+        (npy("(80_000, 28, 28)", order="True", rows=ROW), 0, "ends before its last picture"),
+        (npy("(-1, 28, 28)", rows=ROW), 0, "holds an array of shape (-1, 28, 28)"),
+        (npy("(2, 28, 28)", descr="'|O'", rows=b"cos\nsystem\n"), 0, "holds values of type object"),
+        (npy("(2, 28, 28)", descr="'|V2000000000'"), 0, "holds values of type |V2000000000"),
+        (b"\x93NUMPY\2\0\xff\xff\xff\xff{", 0, "its header is of 4294967295 bytes"),
+        (b"\x93NUMPY\1\0\xff\xff" + b"(" * 65535, 0, "its header is of 65535 bytes"),
+        (b"\x93NUMPY\1\0\x10\x27" + b"(" * 10_000, 0, "its header cannot be read"),
+        (b"\0\0\x08\xff" + bytes(100), 0, "is damaged"),
+        (b"\0\0\x08", 0, "is not an array"),
+    ],
+)
+def test_headers_that_promise_what_is_not_there_cost_nothing(
+    content: bytes, rows: int, complaint: str
+) -> None:
+    Path("lying").write_bytes(content)
+    assert arrays.recognises(Path("lying"))
+    tracemalloc.start()
+    *read, last = arrays.read(Path("lying"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(read) == rows
+    assert complaint in str(last.content)
+    assert peak < 32 * 2**20
+
+
+@pytest.mark.parametrize("kind", ["npz", "idx"])
+def test_arrays_that_unpack_to_far_more_than_their_size_are_refused(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UNPACKED_FREELY", 2**20)
+    zeros = np.zeros((20_000, 28, 28), np.uint8)
+    if kind == "npz":
+        np.savez_compressed("bomb.npz", a=zeros[:2], b=zeros)
+    else:
+        Path("bomb.idx").write_bytes(gzip.compress(idx.header(zeros) + zeros.tobytes()))
+    *rows, last = arrays.read(Path(f"bomb.{kind}"))
+    assert len(rows) < 10_000
+    assert "unpacks to more than 200 times its size" in str(last.content)
+
+
+def test_an_array_that_is_packed_with_any_memory_is_refused() -> None:
+    with zipfile.ZipFile("a.npz", "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("x.npy", npy("(1, 28, 28)", rows=ROW))
+    assert "a.npz/x is packed as NumPy never does" in error("a.npz")
+
+
+def test_what_a_file_begins_as_it_is_although_it_ends_as_an_archive() -> None:
+    np.savez("z.npz", x=IMAGES[:2])
+    Path("both").write_bytes(npy("(1, 28, 28)", rows=ROW) + Path("z.npz").read_bytes())
+    assert read("both")[0] == ["both[0]"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import bombs
+import measured
 import numpy as np
 import pytest
 import tiny_models
@@ -481,6 +484,38 @@ def test_one_picture_imports_nothing_that_it_can_do_without(model: Path) -> None
     words = ["predict", "one.png", "-m", str(model)]
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_pictures_made_to_fill_the_memory_are_errors_beside_good_ones(model: Path, pictures: None) -> None:
+    Path("in").mkdir()
+    hostile = {
+        "header.pgm": (b"P5 60000 60000 255\n", "is too large"),
+        "icon.ico": (bombs.icon(10_000), "takes more than 330 MB of memory"),
+        "program.png": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "is a program"),
+        "row.png": (bombs.png(40_000_000, 1, 0, bytes(40_000_001)), "more than 65535 on a side"),
+        "scans.jpg": (bombs.jpeg_of_scans(5120, 20_000), "takes longer than 0.5 s"),
+        "tile.tif": (bombs.tiled(24_000), "tile.tif"),
+    }
+    for name, (content, _) in hostile.items():
+        Path("in", name).write_bytes(content)
+    for name in ("a.png", "z.png"):
+        shutil.copy("one.png", Path("in", name))
+    Path("in", "exif.png").write_bytes(bombs.exif_of_copies())
+    done = measured.digitcli("predict", "in", "-m", model, "--json", "--time-limit", 0.5)
+    assert done.peak < measured.BOUND
+    assert done.exit_code == 1
+    assert "Traceback" not in done.stderr
+    results = {Path(each["path"]).name: each for each in json.loads(done.stdout)["results"]}
+    for name in ("a.png", "z.png"):
+        assert results[name]["error"] is None
+    for name, (_, complaint) in hostile.items():
+        assert complaint in results[name]["error"]
+        assert "\n" not in results[name]["error"]
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "soon"])
+def test_a_time_limit_that_makes_no_sense_is_refused(digitcli: Run, size: str) -> None:
+    assert digitcli("predict", "a.png", "--time-limit", size).exit_code == 2
 
 
 def test_every_example_can_be_read() -> None:

@@ -4,6 +4,7 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import measured
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -197,3 +198,58 @@ def test_pixels_without_labels_are_refused(tmp_path: Path) -> None:
 def test_text_with_commas_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a data set"):
         read(write(tmp_path / "letter.csv", "Dear reader, hello", "and, so on"))
+
+
+@pytest.mark.parametrize("name", ["digit_xtrain.csv", "digit_ytrain.csv", "mnist_train.csv"])
+def test_a_line_without_end_is_refused(tmp_path: Path, name: str) -> None:
+    if name != "mnist_train.csv":
+        pair(tmp_path, lines(PIXELS), lines(DIGITS.labels))
+    with (tmp_path / name).open("wb") as file:
+        file.write(b"1,2,3")
+        file.truncate(2**40)
+    with pytest.raises(DataError, match=f"{name} holds a line of more than 65536 bytes"):
+        read(tmp_path)
+
+
+def test_a_line_without_end_after_good_ones_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv, "BLOCK", 3000)
+    pair(tmp_path, lines(PIXELS), lines(DIGITS.labels))
+    with (tmp_path / "digit_xtrain.csv").open("ab") as file:
+        file.truncate(2**40)
+    with pytest.raises(DataError, match=r"digit_xtrain\.csv holds a line of more than 65536 bytes"):
+        read(tmp_path)
+
+
+def test_a_long_line_within_a_block_is_refused(tmp_path: Path) -> None:
+    pair(tmp_path, [*lines(PIXELS), "1," * 40_000], lines(DIGITS.labels))
+    with pytest.raises(DataError, match=r"digit_xtrain\.csv: line 13 is of 80001 bytes, more than 65536"):
+        read(tmp_path)
+
+
+def test_many_short_lines_do_not_become_rows_of_full_length(tmp_path: Path) -> None:
+    pair(tmp_path, [",".join("0" * 784), *"0" * 4_000_000], ["1"])
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from digitcli.data import formats\n"
+        "try: formats.read(Path(sys.argv[1]), lambda done, total: None)\n"
+        "except Exception as error: print(error)\n"
+    )
+    done = measured.python("-c", program, tmp_path)
+    assert done.peak < measured.BOUND
+    assert done.stdout.endswith("digit_xtrain.csv: line 2 has 1 values, the first has 784.\n")
+
+
+def test_zeros_are_no_numbers(tmp_path: Path) -> None:
+    rows = lines(PIXELS)
+    rows[3] = "\0" + rows[3][1:]
+    with pytest.raises(DataError, match="line 4, column 1: '\0' is not a number"):
+        read(pair(tmp_path, rows, lines(DIGITS.labels)))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_number_beyond_all_bounds_is_out_of_range(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 1: pixel value inf is not between 0 and 255"):
+        read(pair(tmp_path, ['"1e300", ' + "0," * 782 + "0"], ["1"]))

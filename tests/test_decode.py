@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import threading
+import zipfile
+from contextlib import suppress
 from pathlib import Path
 
+import bombs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from digitcli.errors import ImageError
+from digitcli.images import decode
 from digitcli.images.decode import open_picture
 
 
@@ -124,6 +129,84 @@ def test_what_is_no_whole_picture_is_refused(tmp_path: Path, data: bytes, compla
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(header: bytes) -> None:
     with pytest.raises(ImageError, match=r"bomb\.pnm is too large: .* Make it smaller first"):
         open_picture(header + b"\n", "bomb.pnm")
+
+
+@pytest.mark.parametrize("size", [b"70000 1", b"1 70000"])
+def test_endless_rows_and_columns_are_refused(size: bytes) -> None:
+    with pytest.raises(ImageError, match=r"rows\.pgm is too large: .* more than 65535 on a side"):
+        open_picture(b"P5 " + size + b" 255\n" + bytes(70_000), "rows.pgm")
+
+
+def test_the_longest_row_that_is_read_can_be() -> None:
+    assert open_picture(b"P5 65535 1 255\n" + bytes(65_535)).size == (65_535, 1)
+
+
+@pytest.mark.parametrize("format", ["WEBP", "AVIF", "JPEG2000"])
+def test_formats_whose_decoders_take_much_memory_may_have_fewer_pixels(format: str) -> None:
+    with pytest.raises(ImageError, match=r"4400x3400 pixels would take \d+ MB, more than 330"):
+        open_picture(bombs.blank(format, (4400, 3400), **({"speed": 10} if format == "AVIF" else {})))
+
+
+def test_a_progressive_jpeg_may_have_fewer_pixels_whatever_scale_is_enough() -> None:
+    bomb = bombs.jpeg_of_scans(8192, 0)
+    with pytest.raises(ImageError, match="8192x8192 pixels would take"):
+        open_picture(bomb, least_side=480)
+
+
+def test_of_what_no_timer_interrupts_only_so_many_bytes_are_decoded() -> None:
+    noise = Image.effect_noise((600, 600), 90)
+    content = encoded(noise, "JPEG2000")
+    assert open_picture(content).size == (600, 600)
+    with pytest.raises(ImageError, match=r"x\.jp2 takes longer than 0\.02 s .*--time-limit"):
+        open_picture(content, "x.jp2", seconds=0.02)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\n(pwned) print\n",
+        b"\xd7\xcd\xc6\x9a\0\0"
+        + struct.pack("<hhhhHI", 0, 0, 100, 100, 72, 0)
+        + b"\0\0\x01\0\x09\0"
+        + bytes(60),
+    ],
+)
+def test_a_picture_that_is_a_program_is_not_run(program: bytes) -> None:
+    with pytest.raises(ImageError, match=r"x is a program that draws \((EPS|WMF)\), and is not run"):
+        open_picture(program, "x")
+
+
+def test_of_an_endless_animation_no_more_than_the_first_frame_is_looked_at(tmp_path: Path) -> None:
+    start = encoded(bar(), "GIF").removesuffix(b";")
+    frame = start[start.index(b",") :]
+    with (tmp_path / "endless.gif").open("wb") as file:
+        file.write(start + frame * 3 + b"!\xff\x0bdamage")
+        file.truncate(2**40)
+    assert np.asarray(open_picture(tmp_path / "endless.gif").convert("L"))[6, 4] == 0
+
+
+def test_what_a_file_begins_as_it_is_whatever_else_it_is_too() -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("evil.png", b"no picture")
+    for format in ("PNG", "JPEG", "GIF", "BMP"):
+        assert open_picture(encoded(bar(), format) + archive.getvalue()).size == (30, 20)
+
+
+def test_an_endless_pipe_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "MAX_SIZE", 10_000)
+    os.mkfifo(tmp_path / "pipe")
+
+    def write() -> None:
+        with suppress(BrokenPipeError), (tmp_path / "pipe").open("wb") as pipe:
+            while True:
+                pipe.write(bytes(1000))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with pytest.raises(ImageError, match="pipe is too large for a pipe: more than 10000 bytes"):
+        open_picture(tmp_path / "pipe")
+    writer.join()
 
 
 @pytest.mark.parametrize(

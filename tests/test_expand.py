@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from digitcli.errors import ImageError
+from digitcli.images import decode
 from digitcli.sources.expand import count, expand
 
 
@@ -97,6 +99,31 @@ def test_archives_in_folders_are_passed_over() -> None:
         file.write("in/a.png")
     assert names("in") == ["in/a.png"]
     assert names("in/*") == ["in/a.png", "in/b.zip/in/a.png"]
+
+
+def test_pipes_among_pictures_are_not_waited_for_but_lost_ones_are_told() -> None:
+    picture("in/b.png")
+    os.mkfifo("in/a.png")
+    os.symlink("gone", "in/c.png")
+    assert names("in") == ["in/b.png", "in/c.png"]
+
+
+def test_stdin_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/zero", "rb") as zero:
+        monkeypatch.setattr(decode, "MAX_SIZE", 10_000)
+        with pytest.raises(ImageError, match="- is too large for a pipe: more than 10000 bytes"):
+            next(expand(["-"], zero))
+
+
+@pytest.mark.parametrize("before", [b"", b"a.png\n"])
+def test_a_line_without_end_is_no_path(before: bytes) -> None:
+    with pytest.raises(ImageError, match="stdin holds a line of more than 65536 bytes"):
+        names("-", stdin=before + b"x" * 10**6)
+
+
+@pytest.mark.parametrize("line", [b"a\0b.png", b"*\0*", b"\xff\xfe.png", b"[", b"**/" * 20])
+def test_lines_that_are_no_paths_come_out_as_they_are_or_find_nothing(line: bytes) -> None:
+    assert names("-", "gone.png", stdin=line)[-1] == "gone.png"
 
 
 def test_pictures_are_counted_where_no_file_has_to_be_opened() -> None:

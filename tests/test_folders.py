@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import bombs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -83,3 +85,20 @@ def test_a_folder_beyond_nine_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     with pytest.raises(DataError, match="10: the folder's name is not a digit 0-9"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["bomb.png", "broken.png"])
+def test_a_picture_that_cannot_be_read_is_named_whatever_is_wrong_with_it(tmp_path: Path, name: str) -> None:
+    formats.get("folders").write(some_data(), tmp_path / "data")
+    good = next((tmp_path / "data" / "train" / "5").iterdir()).read_bytes()
+    content = {"bomb.png": bombs.icon(10_000), "broken.png": good.replace(b"IDAT", b"I\0AT")}
+    (tmp_path / "data" / "train" / "5" / name).write_bytes(content[name])
+    with pytest.raises(ImageError, match=name):
+        read(tmp_path / "data")
+
+
+def test_a_pipe_among_the_pictures_is_not_waited_for(tmp_path: Path) -> None:
+    formats.get("folders").write(some_data(), tmp_path / "data")
+    os.mkfifo(tmp_path / "data" / "train" / "5" / "pipe.png")
+    with pytest.raises(DataError, match=r"pipe\.png is not a file"):
+        read(tmp_path / "data")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from some_digits import assert_same, assert_survives_a_round_trip, data_sets, some_data
 
+from digitcli import limits
 from digitcli.data import formats
 from digitcli.data.digits import DataSet
 from digitcli.errors import DataError
@@ -96,3 +98,31 @@ def test_pictures_of_another_size_are_refused(tmp_path: Path) -> None:
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(bytes.fromhex("000008010000000105"))
     with pytest.raises(DataError, match=r"28x28 expected, got shape \(1, 8, 8\)"):
         read(tmp_path)
+
+
+def promising(count: int) -> bytes:
+    return bytes.fromhex("00000803") + struct.pack(">3I", count, 28, 28)
+
+
+@pytest.mark.parametrize("packer", [bytes, gzip.compress])
+@pytest.mark.parametrize("count", [1_000_000, 2**32 - 1])
+def test_a_header_that_promises_what_is_not_there_costs_nothing(folder: Path, packer, count: int) -> None:
+    (folder / "train-images-idx3-ubyte").write_bytes(packer(promising(count) + bytes(784)))
+    with pytest.raises(DataError, match=f"train-images-idx3-ubyte names {count} images of 28x28"):
+        read(folder)
+
+
+def test_more_than_is_promised_is_damage_however_much_it_is(folder: Path) -> None:
+    with (folder / "train-images-idx3-ubyte").open("r+b") as file:
+        file.truncate(2**40)
+    with pytest.raises(DataError, match="names 12 images of 28x28 = 9424 bytes, but the file holds more"):
+        read(folder)
+
+
+def test_what_unpacks_to_far_more_than_its_size_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UNPACKED_FREELY", 2**20)
+    (folder / "train-images-idx3-ubyte").write_bytes(gzip.compress(promising(20_000) + bytes(20_000 * 784)))
+    with pytest.raises(DataError, match="is refused: it unpacks to more than 200 times its size"):
+        read(folder)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from some_digits import assert_survives_a_round_trip, data_sets, some_digits
 
+from digitcli import limits
 from digitcli.data import formats
 from digitcli.data.digits import DataSet
+from digitcli.data.formats import npz
 from digitcli.errors import DataError
 
 
@@ -74,4 +78,51 @@ def test_a_damaged_archive_is_reported(tmp_path: Path) -> None:
     content[1000] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"data\.npz is damaged"):
+        read(path)
+
+
+def packed(path: Path, shape: str, content: bytes, packing: int = zipfile.ZIP_STORED) -> Path:
+    """x_train of that shape with that content, whether it fits or not, and a label."""
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}".encode()
+    array = b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + content
+    with zipfile.ZipFile(path, "w", packing) as file:
+        file.writestr("x_train.npy", array)
+        file.writestr("y_train.npy", b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header)
+    return path
+
+
+@pytest.mark.parametrize("count", [2**33, 2**45, 2**62, -1])
+def test_a_header_that_promises_what_is_not_there_is_refused(tmp_path: Path, count: int) -> None:
+    path = packed(tmp_path / "data.npz", f"({count}, 28, 28)", bytes(784))
+    with pytest.raises(DataError, match=r"data\.npz is damaged"):
+        read(path)
+
+
+def test_what_unpacks_to_far_more_than_its_size_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "UNPACKED_FREELY", 2**20)
+    path = packed(tmp_path / "data.npz", "(20000, 28, 28)", bytes(20_000 * 784), zipfile.ZIP_DEFLATED)
+    with pytest.raises(DataError, match="unpacks to more than 200 times its size"):
+        read(path)
+
+
+def test_what_is_packed_with_any_memory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="x_train is packed as NumPy never does"):
+        read(packed(tmp_path / "data.npz", "(1, 28, 28)", bytes(784), zipfile.ZIP_LZMA))
+
+
+def test_an_array_of_more_pictures_than_can_be_trained_on_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(npz, "MOST_BYTES", 1000)
+    with pytest.raises(DataError, match="x_train is of 1640 bytes, more than 1000"):
+        read(packed(tmp_path / "data.npz", "(2, 28, 28)", bytes(1568)))
+
+
+def test_a_file_that_ends_as_an_archive_is_none(tmp_path: Path) -> None:
+    digits = some_digits()
+    path = save(tmp_path / "data", x_train=digits.images, y_train=digits.labels)
+    path.write_bytes(b"\x93NUMPY\1\0" + path.read_bytes())
+    with pytest.raises(DataError, match="is not a data set"):
         read(path)

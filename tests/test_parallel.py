@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from digitcli.parallel import map_in_order
+from digitcli.parallel import Death, map_in_order
 
 # What is called in the other processes must be found by name there, so it comes from the standard library.
 
@@ -51,7 +52,12 @@ def test_a_killed_process_costs_its_own_item_only() -> None:
     kill = "__import__('os')._exit"
     items = [command.replace("exit", kill) for command in commands]
     results = [result for _, result in map_in_order(eval, items, 2)]
-    assert results == [None if n % 3 == 1 else n for n in range(10)]
+    assert results == [Death(None) if n % 3 == 1 else n for n in range(10)]
+
+
+def test_the_signal_that_ended_a_process_is_told() -> None:
+    ((_, result),) = map_in_order(eval, ["__import__('os').abort()"], 1)
+    assert result == Death(signal.SIGABRT)
 
 
 def test_what_the_function_prints_does_not_disturb_the_answers() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import bombs
 import dying
 import numpy as np
 import pytest
@@ -226,6 +227,46 @@ def test_a_killed_process_is_the_error_of_its_pictures_alone(monkeypatch: pytest
     read = results("a.png", "b.png", "c.png", start_up=0)
     assert [each.text for each in read] == ["1", None, "1"]
     assert read[1].error == "b.png: the process that was reading it was killed, perhaps for want of memory."
+
+
+def test_a_process_that_does_not_come_back_is_ended_and_costs_its_picture_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prediction, "_read_elsewhere", dying.die_of_b)
+    monkeypatch.setattr(parallel, "cores", lambda: 1)
+    read = results("a.png", "slow.png", "b.png", "c.png", start_up=0, time_limit=0.1)
+    assert [each.text for each in read] == ["1", None, None, "1"]
+    assert read[1].error == "slow.png takes longer than 0.1 s to read. Allow more with --time-limit SECONDS."
+    assert read[2].error == "b.png: the process that was reading it was killed, perhaps for want of memory."
+
+
+def endless_if_narrow(images: list[Image.Image], probabilities: Probabilities) -> list[One]:
+    """read_one, but it does not come back from a picture that is 5 pixels wide."""
+    while any(image.width == 5 for image in images):
+        pass
+    return read_one(images, probabilities)
+
+
+@pytest.mark.parametrize("mode", ["auto", "single"])
+def test_of_pictures_that_are_read_together_only_the_endless_one_is_given_up(
+    mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction, "read_one", endless_if_narrow)
+    Image.new("L", (5, 9), 255).save("narrow.png")
+    words = picture("a.png"), "narrow.png", picture("b.png")
+    first, narrow, last = results(*words, mode=mode, time_limit=0.2, start_up=60)
+    assert narrow.error == "narrow.png takes longer than 0.2 s to read. Allow more with --time-limit SECONDS."
+    assert (first.digit, last.digit) == (1, 1)
+
+
+@pytest.mark.parametrize("mode", ["auto", "single", "many"])
+@pytest.mark.parametrize("annotate", [None, Path("out")])
+def test_a_picture_that_is_decoded_for_ever_is_given_up(mode: Mode, annotate: Path | None) -> None:
+    Path("scans.jpg").write_bytes(bombs.jpeg_of_scans(4096, 10_000))
+    words = "scans.jpg", picture("a.png")
+    slow, good = results(*words, mode=mode, annotate=annotate, time_limit=0.2, start_up=60)
+    assert slow.error == "scans.jpg takes longer than 0.2 s to read. Allow more with --time-limit SECONDS."
+    assert good.text == "1"
 
 
 def as_several(images: list[Image.Image], probabilities: Probabilities) -> list[One]:

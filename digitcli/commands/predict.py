@@ -15,6 +15,7 @@ import typer
 from digitcli.commands import options
 from digitcli.commands.predict_results import Format, Layout
 from digitcli.errors import OutputError, UsageError
+from digitcli.limits import SECONDS
 
 if TYPE_CHECKING:
     from digitcli.prediction import Prediction
@@ -64,6 +65,12 @@ def predict(
         Path | None,
         typer.Option(help="Draw what was read on a copy of the picture: to this file, or into this folder."),
     ] = None,
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0.1, help="Give up a picture that takes more computing than this."
+        ),
+    ] = SECONDS,
     views: options.Views = 1,
     force: options.Force = False,
     as_json: options.Json = False,
@@ -142,7 +149,12 @@ def predict(
         described = {"path": str(found.path), "runtime": classifier.runtime}
 
         predictions = prediction.predict(
-            sources, classifier, mode=mode, min_confidence=min_confidence, annotate=annotate
+            sources,
+            classifier,
+            mode=mode,
+            min_confidence=min_confidence,
+            annotate=annotate,
+            time_limit=time_limit,
         )
         results = _counted(predictions, tally)
         # Results that come one by one on the terminal show the progress themselves.

@@ -22,7 +22,7 @@ from digitcli.images.preprocess import Reading, readings
 from digitcli.images.search import search
 from digitcli.images.segment import candidates
 from digitcli.output import Progress
-from digitcli.parallel import cores, map_in_order
+from digitcli.parallel import Death, cores, map_in_order
 from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, not_digits, picture
 
 Example = tuple[NDArray[np.uint8], int]
@@ -64,7 +64,7 @@ def dataset(
     chunks = [(seed, start, min(start + CHUNK, pictures)) for start in starts]
     images, labels = [], []
     for (_, _, end), drawn in map_in_order(examples, chunks, cores()):
-        if drawn is None:
+        if isinstance(drawn, Death):
             raise DataError("A process that drew pictures was killed, perhaps for want of memory. Try again.")
         images.append(drawn[0])
         labels.append(drawn[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,24 +13,42 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from digitcli import limits
 from digitcli.errors import ImageError
 from digitcli.images.paper import quantile
 
-MAX_MEMORY = 180 * 10**6
-"""Bytes that one picture may take while it is decoded: 45 million pixels in colour; A4 has 35 at 600 dpi."""
+MAX_SIDE = 65_535
+"""Pixels; a JPEG has no more. Decoders hold whole rows besides the picture."""
 
-# Bytes that a pixel takes while it is decoded here; other modes are copied on their way to RGB.
-_BYTES = {"1": 2, "L": 1, "RGB": 4}
-_BYTES_WITH_COPIES = 12
+MAX_SIZE = 64 * 2**20
+"""Bytes of one picture that comes through a pipe, or out of an archive, and so is held in memory."""
+
+# Bytes that a pixel takes while it is decoded and turned; other modes are copied on their way to RGB.
+_BYTES = {"1": 3, "L": 3, "RGB": 9}
+_BYTES_WITH_COPIES = 16
+# Some decoders take more (as measured with noise), since they hold all planes, or several frames.
+_BYTES_OF_FORMAT = {"WEBP": 24, "AVIF": 24, "JPEG2000": 26}
+_BYTES_OF_PROGRESSIVE_JPEG = 6  # for what is sent in several scans, until the last one has come
+
+# Bytes of a file that are decoded in a second (slowest measured), where one call decodes all of it, which
+# nothing can interrupt.
+_BYTES_A_SECOND = {"WEBP": 6 * 10**6, "AVIF": 4 * 10**6, "JPEG2000": 4 * 10**6, "ICNS": 4 * 10**6}
+
+_PROGRAMS = ("EPS", "WMF")  # are drawn by another program, which does what the picture says
 
 _ORIENTATION = 0x0112  # EXIF's tag for how the camera was held
+_INTERRUPTIBLE = 4096  # bytes of a progressive JPEG decoded at a time, which may hold many scans
 _FULL_SCALES = (1, 255, 1023, 4095, 65535, 2**32 - 1)  # the white of 1, 8, 10, 12, 16 and 32 bits
 _LARGE = 2048  # pixels on the longer side; what is transparent is reduced towards it, to be copied for less
 _TWO_TONED = 96  # of 255: a stroke's own brightness varies less, a page with writing on it more
 
 
 def open_picture(
-    source: str | Path | bytes, name: str | None = None, *, least_side: int | None = None
+    source: str | Path | bytes,
+    name: str | None = None,
+    *,
+    least_side: int | None = None,
+    seconds: float = limits.SECONDS,
 ) -> Image.Image:
     """The picture as a person would see it, in mode L or RGB; of an animation, the first frame.
 
@@ -37,16 +56,24 @@ def open_picture(
     name: what to call it in messages; the path unless given.
     least_side: pixels on the longer side that are enough. A larger JPEG is then decoded at the eighth,
         quarter or half of its size that still has them, which costs less than half the time.
-    Raises ImageError if it is not there, not a picture, damaged, or would take more than MAX_MEMORY.
+    seconds: in which decoders must be done that nothing can interrupt. To hold the others to it, and all of
+        them to their memory whatever the file says, call this within `PictureLimits.reading`.
+    Raises ImageError if it is not there, not a picture, damaged, a program, or would take more than that or
+        than limits.MEMORY.
     """
     name = name or ("The picture" if isinstance(source, bytes) else str(source))
     with _opened(source, name) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about odd metadata, which changes no pixel
         try:
             with Image.open(file) as image:
-                if least_side:
-                    _draft(image, least_side)
-                _require_size(image, name)
+                if image.format in _PROGRAMS:
+                    raise ImageError(
+                        f"{name} is a program that draws ({image.format}), and is not run. Save it as PNG."
+                    )
+                _require_size(image, name, least_side)
+                _require_quick(image, file, name, seconds)
+                if image.info.get("progressive"):
+                    image.decodermaxblock = _INTERRUPTIBLE
                 image.load()
                 return _opaque_8_bit(_upright(image))
         except UnidentifiedImageError:
@@ -56,12 +83,22 @@ def open_picture(
             raise ImageError(
                 f"{name} is too large: more than {pixels} pixels. Make it smaller first."
             ) from None
+        except MemoryError:
+            raise ImageError(f"{name} {limits.TOO_MUCH_MEMORY}. Make it smaller first.") from None
         except ImageError:
             raise
         except Exception as error:  # decoders of damaged files raise whatever their parsing tripped over
             raise ImageError(
                 f"{name} is damaged and cannot be decoded: {error or type(error).__name__}."
             ) from error
+
+
+def read_piped(file: BinaryIO, name: str) -> bytes:
+    """The rest of a file that cannot be read twice. Raises ImageError if that is more than MAX_SIZE."""
+    content = file.read(MAX_SIZE + 1)
+    if len(content) > MAX_SIZE:
+        raise ImageError(f"{name} is too large for a pipe: more than {MAX_SIZE} bytes. Save it to a file.")
+    return content
 
 
 @contextmanager
@@ -80,7 +117,7 @@ def _opened(source: str | Path | bytes, name: str) -> Iterator[BinaryIO]:
     with file:
         try:
             if not file.seekable():  # a pipe
-                file = io.BytesIO(file.read())
+                file = io.BytesIO(read_piped(file, name))
             empty = not file.read(1)
             file.seek(0)
         except OSError as error:
@@ -94,19 +131,34 @@ def _unreadable(name: str, error: OSError) -> ImageError:
     return ImageError(f"{name} cannot be read: {error.strerror}.")
 
 
-def _draft(image: Image.Image, least_side: int) -> None:
-    scale = max(image.size) // least_side
+def _require_size(image: Image.Image, name: str, least_side: int | None) -> None:
+    """Also asks a JPEG for the smallest scale that is enough, since that takes less."""
+    if max(image.size) > MAX_SIDE:
+        raise ImageError(
+            f"{name} is too large: {image.width}x{image.height} pixels, more than {MAX_SIDE} on a side."
+            " Cut it first."
+        )
+    size = image.size
+    needed = math.prod(size) * _BYTES_OF_PROGRESSIVE_JPEG if image.info.get("progressive") else 0
+    scale = max(size) // (least_side or max(size))
     if scale > 1:
         image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
-
-
-def _require_size(image: Image.Image, name: str) -> None:
-    needed = image.width * image.height * _BYTES.get(image.mode, _BYTES_WITH_COPIES)
-    if needed > MAX_MEMORY:
+    each = max(_BYTES.get(image.mode, _BYTES_WITH_COPIES), _BYTES_OF_FORMAT.get(image.format or "", 0))
+    needed += math.prod(image.size) * each
+    if needed > limits.MEMORY:
         raise ImageError(
-            f"{name} is too large: {image.width}x{image.height} pixels would take {needed // 10**6} MB,"
-            f" more than {MAX_MEMORY // 10**6}. Make it smaller first."
+            f"{name} is too large: {size[0]}x{size[1]} pixels would take {needed // 10**6} MB,"
+            f" more than {limits.MEMORY // 10**6}. Make it smaller first."
         )
+
+
+def _require_quick(image: Image.Image, file: BinaryIO, name: str, seconds: float) -> None:
+    if rate := _BYTES_A_SECOND.get(image.format or ""):
+        here = file.tell()
+        size = file.seek(0, io.SEEK_END)
+        file.seek(here)
+        if size > rate * seconds:
+            raise ImageError(limits.overtime(name, seconds))
 
 
 def _upright(image: Image.Image) -> Image.Image:

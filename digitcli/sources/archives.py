@@ -8,6 +8,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -16,11 +17,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from digitcli.errors import ImageError
+from digitcli.images.decode import MAX_SIZE
+from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, Unpacked, read_exactly, require_no_bomb
 from digitcli.sources.source import Source, is_picture_name
 
-MAX_SIZE = 64 * 2**20
-"""Bytes of one picture in an archive, unpacked. A small archive can promise any size."""
-
+_LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+_EXTENDED = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
+_MAX_HEADER = 2**20  # bytes of a long name and the like in a tar, which tarfile reads whole
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins an empty one
 _TAR, _TAR_AT = b"ustar", 257
 _UNPACKERS: dict[bytes, Callable[[BinaryIO], Any]] = {
@@ -30,8 +33,10 @@ _UNPACKERS: dict[bytes, Callable[[BinaryIO], Any]] = {
 }
 
 # What the readers of archives raise when one is damaged, or made in a way that they do not know.
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
-_UNREADABLE = (*_DAMAGE, RuntimeError)
+_UNREADABLE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, ValueError, IndexError, RuntimeError, MemoryError),
+)
 
 
 def recognises(path: Path) -> bool:
@@ -47,35 +52,52 @@ def read(path: Path) -> Iterator[Source]:
     """The pictures in an archive, in its order, named ARCHIVE/MEMBER. Other members are passed over.
 
     What is encrypted or damaged comes out with its error; where the rest of the archive is lost, the archive
-    itself does. A zip's directory is held, some 600 bytes for each member; of a tar, one member.
+    itself does; also where far more comes out of it than went in, or its directory takes too much memory. A
+    zip's directory is held, some 600 bytes for each member; of a tar, one member.
     """
     with path.open("rb") as file:
         is_zip = file.read(4) in _ZIP
     try:
         yield from _read_zip(path) if is_zip else _read_tar(path)
-    except _DAMAGE as error:
+    except MemoryError:
+        yield Source(str(path), ImageError(f"{path} {TOO_MUCH_MEMORY}. Unpack it and name the folder."))
+    except _UNREADABLE as error:
         what = "zip" if is_zip else "tar"
         yield Source(str(path), ImageError(f"{path} is a damaged {what} archive: {_reason(error)}."))
 
 
 def _is_tar(file: BinaryIO) -> bool:
     file.seek(0)
-    start = file.read(6)
-    file.seek(0)
-    opener = next((opener for magic, opener in _UNPACKERS.items() if start.startswith(magic)), None)
     try:
-        unpacked = opener(file) if opener else file
-        return unpacked.read(_TAR_AT + len(_TAR))[_TAR_AT:] == _TAR
-    except _DAMAGE:
+        with LittleMemory():
+            return read_exactly(_unpacked(file), _TAR_AT + len(_TAR)).endswith(_TAR)
+    except _UNREADABLE:
         return False
 
 
+def _unpacked(file: BinaryIO) -> Any:
+    """The same, or what reads what is packed in it."""
+    start = file.read(6)
+    file.seek(0)
+    opener = next((opener for magic, opener in _UNPACKERS.items() if start.startswith(magic)), None)
+    return Unpacked(opener(file), file) if opener else file
+
+
 def _read_zip(path: Path) -> Iterator[Source]:
-    with zipfile.ZipFile(path) as archive:
+    little_memory = LittleMemory()
+    with little_memory:
+        archive = zipfile.ZipFile(path)
+    unpacked, packed = 0, path.stat().st_size
+    with archive:
         for member in archive.infolist():
             if is_picture_name(member.filename):
                 name = f"{path}/{member.filename}"
-                yield Source(name, _zip_member(archive, member, name))
+                # Members may lie over each other, so that each is small, but not all of them.
+                unpacked += min(member.file_size, MAX_SIZE)
+                require_no_bomb(unpacked, packed)
+                with little_memory:
+                    content = _zip_member(archive, member, name)
+                yield Source(name, content)
 
 
 def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> bytes | ImageError:
@@ -85,25 +107,45 @@ def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) ->
         return _too_large(name, member.file_size)
     try:
         return archive.read(member)
+    except MemoryError:
+        return ImageError(f"{name} {TOO_MUCH_MEMORY}. Unpack the archive first.")
     except _UNREADABLE as error:
         return ImageError(f"{name} is damaged in its archive: {_reason(error)}.")
 
 
 def _read_tar(path: Path) -> Iterator[Source]:
-    # As a stream, since a packed one can be read from its start only.
-    with tarfile.open(path, "r|*", tarinfo=_Strict) as archive:
-        while member := archive.next():
-            archive.members.clear()  # type: ignore[attr-defined] # or it keeps all that it has seen
-            if member.isfile() and is_picture_name(member.name):
-                name = f"{path}/{member.name}"
-                if member.size > MAX_SIZE:
-                    yield Source(name, _too_large(name, member.size))
-                elif content := archive.extractfile(member):
-                    yield Source(name, content.read())
+    little_memory = LittleMemory()
+    with path.open("rb") as file:
+        with little_memory:
+            unpacked = _unpacked(file)
+            # What is packed is read as a stream, since it can be read from its start only.
+            mode: Any = "r:" if unpacked is file else "r|"
+            archive = tarfile.open(fileobj=unpacked, mode=mode, tarinfo=_Strict)  # noqa: SIM115
+        with archive:
+            while True:
+                with little_memory:
+                    source = _next_in_tar(archive, path)
+                if not source:
+                    return
+                yield source
+
+
+def _next_in_tar(archive: tarfile.TarFile, path: Path) -> Source | None:
+    while member := archive.next():
+        archive.members.clear()  # type: ignore[attr-defined] # or it keeps all that it has seen
+        if member.isfile() and is_picture_name(member.name):
+            name = f"{path}/{member.name}"
+            if member.size > MAX_SIZE:
+                return Source(name, _too_large(name, member.size))
+            if content := archive.extractfile(member):
+                return Source(name, content.read())
+    return None
 
 
 class _Strict(tarfile.TarInfo):
-    """Raises for a damaged header, which tarfile takes for the end if any member precedes it."""
+    """Raises for a damaged header, which tarfile takes for the end if any member precedes it, and for sizes
+    that no honest one has.
+    """
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> _Strict:
@@ -113,6 +155,15 @@ class _Strict(tarfile.TarInfo):
             if type(error).__name__ in ("EOFHeaderError", "EmptyHeaderError"):  # the end indeed
                 raise
             raise tarfile.ReadError(str(error)) from error
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Strict:
+        member = super().frombuf(buf, encoding, errors)
+        # Not a file, but a part of the next header.
+        of_header = member.type in (*_LONG_NAMES, *_EXTENDED)
+        if member.size < 0 or (of_header and member.size > _MAX_HEADER):
+            raise tarfile.ReadError(f"a header of {member.size} bytes")
+        return member
 
 
 def _too_large(name: str, size: int) -> ImageError:

@@ -7,19 +7,23 @@ packed cannot be mapped.
 from __future__ import annotations
 
 import gzip
+import io
+import lzma
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from digitcli.errors import ImageError
+from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, Readable, Unpacked, read_exactly, require_no_bomb
 from digitcli.sources.source import Source
 
 SIDE = 28
@@ -30,7 +34,12 @@ _NPY = b"\x93NUMPY"
 _IDX = b"\0\0\x08"  # unsigned bytes; then the number of dimensions: http://yann.lecun.com/exdb/mnist/
 _ZIP = b"PK\x03\x04"
 _GZIP = b"\x1f\x8b"
-_UNREADABLE = (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, RuntimeError)
+_UNREADABLE = (
+    *(ValueError, EOFError, OSError, IndexError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+)
+_MAX_HEADER = 10_000  # bytes, as in NumPy, which however reads more before it refuses it
+_MAX_TURNED = 64 * 2**20  # bytes of an array in Fortran order, which has to be held whole
 
 
 class _UnfitError(Exception):
@@ -38,20 +47,23 @@ class _UnfitError(Exception):
 
 
 def recognises(path: Path) -> bool:
-    """Whether a file begins like .npy or IDX, also gzipped, or is a zip archive of .npy files."""
+    """Whether a file begins like .npy or IDX, also gzipped, or is a zip archive that begins with .npy."""
     try:
         with path.open("rb") as file:
             start = file.read(len(_NPY))
             if start.startswith(_GZIP):
                 file.seek(0)
                 start = gzip.GzipFile(fileobj=file).read(len(_NPY))
-        if start.startswith(_ZIP):
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-            return bool(names) and all(name.endswith(".npy") for name in names)
-        return start == _NPY or start.startswith(_IDX)
+            return start == _NPY or start.startswith(_IDX) or begins_with_npy(file)
     except _UNREADABLE:
         return False
+
+
+def begins_with_npy(file: BinaryIO) -> bool:
+    """Whether a file is a zip archive that begins with a .npy file; its directory may take long to read."""
+    file.seek(0)
+    head = file.read(30)  # up to the name, whose length stands at 26
+    return head.startswith(_ZIP) and file.read(int.from_bytes(head[26:28], "little")).endswith(b".npy")
 
 
 def read(path: Path) -> Iterator[Source]:
@@ -62,41 +74,50 @@ def read(path: Path) -> Iterator[Source]:
     out with its error.
     """
     try:
-        if zipfile.is_zipfile(path):
-            yield from _read_npz(path)
-        else:
-            with path.open("rb") as file:
-                packed = file.read(len(_GZIP)) == _GZIP
-                file.seek(0)
-                unpacked = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
-                yield from _read_rows(unpacked, str(path))
+        with path.open("rb") as file:
+            start = file.read(len(_ZIP))  # and not the end, where a zip may be in whatever else a file is
+            file.seek(0)
+            if start == _ZIP:
+                yield from _read_npz(file, path)
+            elif start.startswith(_GZIP):
+                yield from _read_rows(Unpacked(gzip.GzipFile(fileobj=file), file), str(path))
+            else:
+                yield from _read_rows(file, str(path))
     except _UnfitError as error:
         yield Source(str(path), ImageError(f"{path} {error}."))
+    except MemoryError:
+        yield Source(str(path), ImageError(f"{path} {TOO_MUCH_MEMORY}."))
     except _UNREADABLE as error:
         reason = str(error).rstrip(".") or type(error).__name__
         yield Source(str(path), ImageError(f"{path} is damaged: {reason}."))
 
 
-def _read_npz(path: Path) -> Iterator[Source]:
+def _read_npz(packed: BinaryIO, path: Path) -> Iterator[Source]:
     unfit = []
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.namelist():
-            name = f"{path}/{member.removesuffix('.npy')}"
+    with LittleMemory():
+        archive = zipfile.ZipFile(packed)
+    size = path.stat().st_size
+    with archive:
+        for unpacked, member in _with_total(archive.infolist()):
+            require_no_bomb(unpacked, size)
+            name = f"{path}/{member.filename.removesuffix('.npy')}"
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{name} is packed as NumPy never does")  # and may take any memory
             with archive.open(member) as file:
                 try:
-                    yield from _read_rows(cast(BinaryIO, file), name)
+                    yield from _read_rows(file, name)
                 except _UnfitError as error:
                     unfit.append(ImageError(f"{name} {error}."))
         if len(unfit) == len(archive.namelist()):
             yield from (Source(str(path), error) for error in unfit[:1])
 
 
-def _read_rows(file: BinaryIO, name: str) -> Iterator[Source]:
+def _read_rows(file: Readable, name: str) -> Iterator[Source]:
     array = _read_header(file)
     row = 0
     white: float | None = None
     for block in array.blocks(file):
-        white = white or (255 if block.max(initial=0) > 1 else 1)
+        white = white or (255 if np.fmax.reduce(block, axis=None, initial=0) > 1 else 1)
         good = np.all((block >= 0) & (block <= white), axis=(1, 2))  # false for NaN
         pixels = np.where(good[:, None, None], block, 0) * (255 / white)
         for image, is_good in zip(pixels.round().astype(np.uint8), good, strict=True):
@@ -123,38 +144,57 @@ class _Array:
             raise _UnfitError(f"holds values of type {self.dtype}; numbers are expected")
         if self.shape == (SIDE, SIDE):
             return 1
-        if self.shape[1:] in ((SIDE, SIDE), (SIDE, SIDE, 1), (SIDE * SIDE,)):
+        if self.shape[1:] in ((SIDE, SIDE), (SIDE, SIDE, 1), (SIDE * SIDE,)) and self.shape[0] >= 0:
             return self.shape[0]
         raise _UnfitError(f"holds an array of shape {self.shape}; (n, 28, 28) or (n, 784) is expected")
 
-    def blocks(self, file: BinaryIO) -> Iterator[NDArray[Any]]:
+    def blocks(self, file: Readable) -> Iterator[NDArray[Any]]:
         """(BLOCK, 28, 28) at a time, the last one shorter; without a row that the file has not in full."""
         size = SIDE * SIDE * self.dtype.itemsize
         if self.fortran_order:  # its rows are all over the file
-            whole = np.frombuffer(file.read(self.count * size), self.dtype).reshape(self.shape, order="F")
+            if self.count * size > _MAX_TURNED:
+                raise _UnfitError(f"holds {self.count} pictures in Fortran order. Save it with order='C'")
+            content = read_exactly(file, self.count * size)
+            if len(content) < self.count * size:
+                raise EOFError("it ends before its last picture, and is in Fortran order")
+            whole = np.frombuffer(content, self.dtype).reshape(self.shape, order="F")
             for start in range(0, self.count, BLOCK):
                 yield whole.reshape(-1, SIDE, SIDE)[start : start + BLOCK]
             return
         for start in range(0, self.count, BLOCK):
-            content = file.read(min(BLOCK, self.count - start) * size)
+            content = read_exactly(file, min(BLOCK, self.count - start) * size)
             yield np.frombuffer(content[: len(content) // size * size], self.dtype).reshape(-1, SIDE, SIDE)
+            if len(content) < size:
+                return
 
 
-def _read_header(file: BinaryIO) -> _Array:
-    start = file.read(4)
-    if start.startswith(_IDX):
+def _with_total(members: list[zipfile.ZipInfo]) -> Iterator[tuple[int, zipfile.ZipInfo]]:
+    """Each with the bytes of all so far, unpacked."""
+    return zip(accumulate(member.file_size for member in members), members, strict=True)
+
+
+def _read_header(file: Readable) -> _Array:
+    start = read_exactly(file, 4)
+    if start.startswith(_IDX) and len(start) == 4:
         dimensions = start[3]
-        shape = struct.unpack(f">{dimensions}I", file.read(4 * dimensions))
+        shape = struct.unpack(f">{dimensions}I", read_exactly(file, 4 * dimensions))
         return _Array(np.dtype(np.uint8), shape)
-    start += file.read(len(_NPY) - len(start))
+    start += read_exactly(file, len(_NPY) - len(start))
     if start != _NPY:
         raise _UnfitError("is not an array")
-    readers = {b"\1\0": npy.read_array_header_1_0, b"\2\0": npy.read_array_header_2_0}
-    reader = readers.get(file.read(2))
+    version = read_exactly(file, 2)
+    reader, length = {
+        b"\1\0": (npy.read_array_header_1_0, "<H"),
+        b"\2\0": (npy.read_array_header_2_0, "<I"),
+    }.get(version, (None, ""))
     if not reader:
         raise _UnfitError("is an array of an unknown version of .npy")
+    packed_size = read_exactly(file, struct.calcsize(length))
+    (size,) = struct.unpack(length, packed_size)
+    if size > _MAX_HEADER:
+        raise ValueError(f"its header is of {size} bytes")
     try:
-        shape, fortran_order, dtype = reader(file)
+        shape, fortran_order, dtype = reader(io.BytesIO(packed_size + read_exactly(file, size)))
     except Exception as error:  # NumPy lets through whatever Python's own parser raises
         raise ValueError("its header cannot be read") from error
     return _Array(dtype, shape, fortran_order)

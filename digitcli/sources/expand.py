@@ -10,11 +10,13 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from digitcli.errors import ImageError
+from digitcli.images.decode import read_piped
 from digitcli.sources.source import Source, is_picture_name
 
 STDIN = "-"
@@ -24,6 +26,7 @@ _PICTURE = re.compile(
     rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|P[1-7]\s+[\d#]|\0", re.DOTALL
 )
 _HEAD = 16  # bytes, enough for all of them
+_LINE = 2**16  # bytes; no path is longer
 
 
 def expand(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[Source]:
@@ -107,8 +110,10 @@ def _pictures_in(folder: str) -> Iterator[str]:
         folders.sort()
         files.sort()
         for file in files:
-            if is_picture_name(file):
-                yield os.path.join(parent, file)
+            path = os.path.join(parent, file)
+            # A pipe or device among them would be waited for, or read, for ever.
+            if is_picture_name(file) and (os.path.isfile(path) or not os.path.exists(path)):
+                yield path
     for failure in failures:
         yield failure.filename
 
@@ -117,9 +122,13 @@ def _read_stdin(stdin: BinaryIO) -> Iterator[Source]:
     try:
         head = stdin.read(_HEAD)
         if _PICTURE.match(head):
-            yield Source(STDIN, head + stdin.read())
+            rest = read_piped(stdin, STDIN)
+            yield Source(STDIN, head + rest)
             return
-        for line in chain((head + stdin.readline()).splitlines(), stdin):
+        first = (head + stdin.readline(_LINE)).splitlines()
+        for line in chain(first, iter(partial(stdin.readline, _LINE), b"")):
+            if len(line) >= _LINE:
+                raise ImageError(f"stdin holds a line of more than {_LINE} bytes, which is no path.")
             if path := os.fsdecode(line.rstrip(b"\r\n")):
                 yield from _expand_path(path)
     except OSError as error:

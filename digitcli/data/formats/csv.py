@@ -5,13 +5,14 @@ Pixels are 0-255 or 0-1, labels are digits or one-hot, a header may be there, an
 
 from __future__ import annotations
 
+import io
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,9 @@ BLOCK = 16 << 20
 WORKERS = 2
 """Blocks in the works at once."""
 
+MAX_LINE = 1 << 16
+"""Bytes; 785 values take 20,000 with all their digits."""
+
 Numbers = NDArray[Any]
 """uint8 if all values are such, else float32."""
 
@@ -47,7 +51,7 @@ def recognises(path: Path) -> bool:
         names = [name for pair in SEPARATE.values() for name in pair] + list(TOGETHER.values())
         return any(_find(path, name) for name in names)
     with open_unpacked(path) as file:
-        lines = file.read(1 << 16).splitlines()[:2]
+        lines = file.read(MAX_LINE).splitlines()[:2]
     return any(b"," in line and all(map(_is_number, _fields(line))) for line in lines)
 
 
@@ -140,8 +144,9 @@ class _Block:
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Every line that is not blank, with its number in the file. Slow: for what is wrong with it."""
         with open_unpacked(self.path) as file:
-            first = 1 + file.read(self.offset).count(b"\n")
-        return ((number, line) for number, line in enumerate(self.text.split(b"\n"), first) if line.strip())
+            parts = (file.read(min(BLOCK, self.offset - at)) for at in range(0, self.offset, BLOCK))
+            first = 1 + sum(part.count(b"\n") for part in parts)
+        return ((number, line) for number, line in enumerate(io.BytesIO(self.text), first) if line.strip())
 
     def error(self, row: int, what: str) -> DataError:
         number, _ = next(islice(self.lines(), row, None))
@@ -222,7 +227,7 @@ def _tables(path: Path, expected: dict[int, str], on_progress: Progress) -> Iter
 
 def _blocks(path: Path, expected: dict[int, str]) -> Iterator[_Block]:
     with open_unpacked(path) as file:
-        start = file.readline().removeprefix(b"\xef\xbb\xbf")  # which Excel writes before UTF-8
+        start = _rest_of_line(file, path).removeprefix(b"\xef\xbb\xbf")  # which Excel writes before UTF-8
         fields = _fields(start)
         header = fields if start.strip() and _is_header(fields) else []
         offset = len(start) if header else 0
@@ -234,16 +239,27 @@ def _blocks(path: Path, expected: dict[int, str]) -> Iterator[_Block]:
             wanted = " or ".join(f"{count} ({what})" for count, what in expected.items())
             raise DataError(f"{path}: its lines hold {width} values; expected {wanted}.")
         while text:
-            text += file.readline()
+            text += _rest_of_line(file, path)
             yield _Block(path, header, width, offset, text)
             offset += len(text)
             text = file.read(BLOCK)
+
+
+def _rest_of_line(file: BinaryIO, path: Path) -> bytes:
+    rest = file.readline(MAX_LINE)
+    if len(rest) == MAX_LINE:
+        raise DataError(f"{path} holds a line of more than {MAX_LINE} bytes, which is none of numbers.")
+    return rest
 
 
 def _parse(block: _Block) -> Numbers:
     """(n, width), as integers if possible, since these are read twice as fast."""
     import polars  # half a second, which only CSV should cost
 
+    if block.text.count(b"\n") * 2 * block.width > len(block.text) + 2 * block.width:
+        return _parse_slowly(
+            block
+        )  # some lines are too short, which polars would fill up, whatever that takes
     for dtype in (polars.Float32,) if b"." in block.text else (polars.UInt8, polars.Float32):
         schema = {str(column): dtype for column in range(block.width)}
         try:
@@ -257,8 +273,10 @@ def _parse(block: _Block) -> Numbers:
 
 def _parse_slowly(block: _Block) -> NDArray[np.float32]:
     """What polars refused, line by line: either it can be read after all, or the error says where not."""
-    rows: list[list[float]] = []
+    rows: list[NDArray[np.float32]] = []
     for number, line in block.lines():
+        if len(line) > MAX_LINE:
+            raise DataError(f"{block.path}: line {number} is of {len(line)} bytes, more than {MAX_LINE}.")
         fields = _fields(line)
         if len(fields) != block.width:
             raise DataError(
@@ -268,7 +286,8 @@ def _parse_slowly(block: _Block) -> NDArray[np.float32]:
             if not _is_number(field):
                 shown = field.decode(errors="replace")
                 raise DataError(f"{block.path}: line {number}, column {column}: '{shown}' is not a number.")
-        rows.append([float(field) for field in fields])
+        with np.errstate(over="ignore"):  # infinite is out of range, too
+            rows.append(np.array([float(field) for field in fields], np.float32))
     return np.array(rows, np.float32).reshape(-1, block.width)
 
 

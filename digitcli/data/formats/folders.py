@@ -6,6 +6,7 @@ are; if any is not, all go through the same preprocessing as the pictures that p
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from PIL import Image
 
 from digitcli.data.digits import CLASSES, SIDE, DataSet, Digits
 from digitcli.errors import DataError
+from digitcli.images.decode import open_picture
+from digitcli.limits import PictureLimits
 from digitcli.output import Progress
 
 LOOKS_LIKE = "folders of pictures (named 0 to 9, or train and test with such folders inside)"
@@ -79,16 +82,30 @@ def _read_part(folder: Path, on_progress: Progress) -> Digits:
 def _read_pictures(paths: list[Path], on_progress: Progress) -> NDArray[np.uint8]:
     """(n, 28, 28) uint8."""
     images = []
-    for path in _reporting(paths, on_progress):
-        image = _as_it_is(path)
-        if image is None:
-            return _preprocess(paths, on_progress)
-        images.append(image)
+    with PictureLimits() as limits:
+        for image in _opened(paths, on_progress, limits):
+            pixels = _as_it_is(image)
+            if pixels is None:
+                from digitcli.images.preprocess import to_mnist
+
+                return np.stack([to_mnist(each) for each in _opened(paths, on_progress, limits)])
+            images.append(pixels)
     return np.stack(images)
 
 
+def _opened(paths: list[Path], on_progress: Progress, limits: PictureLimits) -> Iterator[Image.Image]:
+    for path in _reporting(paths, on_progress):
+        with limits.reading(path, str(path)):
+            image = open_picture(path)
+        yield image
+
+
 def _reporting(paths: list[Path], on_progress: Progress) -> Iterator[Path]:
-    sizes = [path.stat().st_size for path in paths]
+    states = [path.stat() for path in paths]
+    for path, state in zip(paths, states, strict=True):
+        if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for
+            raise DataError(f"{path} is not a file with a picture. Remove it.")
+    sizes = [state.st_size for state in states]
     total = sum(sizes)
     done = 0
     for path, size in zip(paths, sizes, strict=True):
@@ -97,21 +114,10 @@ def _reporting(paths: list[Path], on_progress: Progress) -> Iterator[Path]:
         on_progress(done, total)
 
 
-def _as_it_is(path: Path) -> NDArray[np.uint8] | None:
+def _as_it_is(image: Image.Image) -> NDArray[np.uint8] | None:
     """The pixels if the picture is in MNIST's convention: most of its border is dark."""
-    try:
-        with Image.open(path) as picture:
-            if picture.size != (SIDE, SIDE) or picture.mode != "L":
-                return None
-            pixels = np.asarray(picture)
-    except OSError as error:  # what Pillow raises for no picture, and for a damaged one
-        raise DataError(f"{path} is not a picture that can be read. Remove it, or replace it.") from error
+    if image.size != (SIDE, SIDE) or image.mode != "L":
+        return None
+    pixels = np.asarray(image)
     border = np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
     return pixels if np.median(border) < 128 else None
-
-
-def _preprocess(paths: list[Path], on_progress: Progress) -> NDArray[np.uint8]:
-    from digitcli.images.decode import open_picture
-    from digitcli.images.preprocess import to_mnist
-
-    return np.stack([to_mnist(open_picture(path, str(path))) for path in _reporting(paths, on_progress)])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.data.digits import DataSet, Digits
-from digitcli.data.unpack import open_unpacked
+from digitcli.data.unpack import MOST_BYTES, open_unpacked
 from digitcli.errors import DataError
 from digitcli.output import Progress
 
@@ -99,22 +99,31 @@ def _labels_beside(images: Path) -> Path:
 def _read_array(path: Path, kind: int) -> NDArray[np.uint8]:
     """The values of one file; (n, rows, columns) uint8 for images, (n,) for labels. Read-only."""
     what = "images" if kind == IMAGES else "labels"
-    with open_unpacked(path) as file:
-        content = file.read()
     magic = struct.pack(">I", UNSIGNED_BYTES << 8 | kind)
-    if content[:4] != magic:
-        raise DataError(
-            f"{path} is not an IDX file of {what}: "
-            f"it begins with 0x{content[:4].hex()}, not with the magic number 0x{magic.hex()}."
-        )
     start = 4 + 4 * kind
-    if len(content) < start:
-        raise DataError(f"{path} is cut off: it holds {len(content)} bytes, less than its header of {start}.")
-    shape = struct.unpack_from(f">{kind}I", content, 4)
-    expected = start + math.prod(shape)
-    if len(content) != expected:
+    with open_unpacked(path) as file:
+        header = file.read(start)
+        if header[:4] != magic:
+            raise DataError(
+                f"{path} is not an IDX file of {what}: "
+                f"it begins with 0x{header[:4].hex()}, not with the magic number 0x{magic.hex()}."
+            )
+        if len(header) < start:
+            raise DataError(
+                f"{path} is cut off: it holds {len(header)} bytes, less than its header of {start}."
+            )
+        shape = struct.unpack_from(f">{kind}I", header, 4)
         size = f" of {shape[1]}x{shape[2]}" if kind == IMAGES else ""
+        values = math.prod(shape)
+        if values > MOST_BYTES:
+            raise DataError(f"{path} names {shape[0]} {what}{size}, more than {MOST_BYTES} bytes.")
+        content = np.empty(values, np.uint8)  # which takes memory as it is filled only
+        found = file.readinto(content.data) if values else 0  # type: ignore[attr-defined]
+        rest = len(file.read(1))
+    if found < values or rest:
         raise DataError(
-            f"{path} names {shape[0]} {what}{size} = {expected} bytes, but the file holds {len(content)}."
+            f"{path} names {shape[0]} {what}{size} = {start + values} bytes, but the file holds "
+            f"{'more' if rest else start + found}."
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    content.flags.writeable = False
+    return content.reshape(shape)

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from pathlib import Path
 from tokenize import TokenError
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from digitcli.data.digits import DataSet, Digits
+from digitcli.data.unpack import MOST_BYTES
 from digitcli.errors import DataError
+from digitcli.limits import LittleMemory, require_no_bomb
 from digitcli.output import Progress
+from digitcli.sources.arrays import begins_with_npy
+
+_UNREADABLE = (
+    *(ValueError, EOFError, SyntaxError, TypeError, OSError, RuntimeError, IndexError, MemoryError),
+    *(TokenError, zlib.error, struct.error, zipfile.BadZipFile),
+)
 
 LOOKS_LIKE = "a NumPy archive (x_train, y_train, x_test, y_test, as in mnist.npz)"
 
 
 def recognises(path: Path) -> bool:
     """A zip archive of .npy files."""
-    if not (path.is_file() and zipfile.is_zipfile(path)):
+    if not path.is_file():
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith(".npy") for name in archive.namelist())
+    with path.open("rb") as file:
+        return begins_with_npy(file)
 
 
 def read(path: Path, on_progress: Progress) -> DataSet:
@@ -32,7 +42,9 @@ def read(path: Path, on_progress: Progress) -> DataSet:
     """
     try:
         # Pickled arrays could run code of whoever made the file.
-        with np.load(path, allow_pickle=False) as archive:
+        with LittleMemory():
+            opened = np.load(path, allow_pickle=False)
+        with opened as archive:
             found = set(archive.files)
             parts: dict[str, Digits] = {}
             for part in ("train", "test"):
@@ -41,9 +53,9 @@ def read(path: Path, on_progress: Progress) -> DataSet:
                     continue
                 if not found.issuperset(keys):
                     raise DataError(f"{path} holds only one of {keys[0]} and {keys[1]}; both are needed.")
-                images, labels = (_as_bytes(archive[key], key, path) for key in keys)
+                images, labels = (_as_bytes(_read_array(archive, key), key, path) for key in keys)
                 parts[part] = Digits(images, labels, f"{path} ({part})")
-    except (ValueError, EOFError, SyntaxError, TokenError, zlib.error, zipfile.BadZipFile, OSError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"{path} is damaged or holds more than plain arrays: {error}") from error
     if not parts:
         raise DataError(
@@ -60,6 +72,19 @@ def write(dataset: DataSet, path: Path) -> None:
             arrays |= {f"x_{part}": digits.images, f"y_{part}": digits.labels}
     with path.open("wb") as file:  # given a name, NumPy would append .npz to it
         np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def _read_array(archive: NpzFile, key: str) -> NDArray[np.generic]:
+    assert archive.zip  # until it is closed
+    members = archive.zip.infolist()
+    member = next(each for each in members if each.filename.removesuffix(".npy") == key)
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{key} is packed as NumPy never does")  # and may take any memory
+    if member.file_size > MOST_BYTES:
+        raise ValueError(f"{key} is of {member.file_size} bytes, more than {MOST_BYTES}")
+    require_no_bomb(member.file_size, member.compress_size)
+    array: NDArray[np.generic] = archive[key]
+    return array
 
 
 def _as_bytes(array: NDArray[np.generic], key: str, path: Path) -> NDArray[np.uint8]:

@@ -1,0 +1,223 @@
+"""What a file from a stranger may cost: bounds on computing, on memory, and on what unpacks from it."""
+
+from __future__ import annotations
+
+import io
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import BinaryIO, Protocol, Self
+
+from digitcli.errors import ImageError
+
+if sys.platform == "linux":
+    import resource
+
+SECONDS = 2.0
+"""Of computing on one picture."""
+
+MEMORY = 330 * 10**6
+"""Bytes that reading a file may take beyond those in use: with Python, NumPy and LiteRT, 512 MB in all."""
+
+TOO_MUCH_MEMORY = f"takes more than {MEMORY // 10**6} MB of memory to read"
+
+MOST_UNPACKED = 200
+"""Bytes that may come out of a packed one: of drawings come 50 to 100, of a bomb 1000 and more."""
+
+UNPACKED_FREELY = 128 * 2**20
+"""Bytes that may come out in any case."""
+
+_PART = 2**20  # bytes read at a time
+_TICK = 0.05  # seconds of computing after which it is looked whether a picture took too long
+_GRACE = 0.25  # seconds beyond that after which a process that does not notice is ended
+
+
+DEADLY = getattr(signal, "SIGVTALRM", None)
+"""The signal that ends a process which does not notice that a picture took too long."""
+
+
+class OvertimeError(BaseException):
+    """A picture took too long. Not an Exception, which a decoder might take for one of its own."""
+
+
+class PictureLimits:
+    """A context in which each picture may take so much computing and memory.
+
+    seconds: of this thread's computing on a picture, however long a slow disk or other programs make it wait.
+        They are kept in the main thread, not on Windows, and between two operations of Python: what is done
+        within one in C must be bounded by what it is given.
+    deadly: end the process with signal DEADLY where such an operation does not come back in time.
+    """
+
+    def __init__(self, seconds: float = SECONDS, *, deadly: bool = False) -> None:
+        self.seconds = seconds
+        self._deadly = deadly
+        self._end = math.inf
+        self._spent: dict[int, float] = {}
+
+    def __enter__(self) -> Self:
+        self._memory = LittleMemory()
+        self._ticking = False
+        if hasattr(signal, "setitimer"):
+            try:
+                self._handler = signal.signal(signal.SIGPROF, self._look)
+            except ValueError:  # another thread than the main one
+                return self
+            signal.siginterrupt(signal.SIGPROF, False)  # of what C code waits for
+            signal.setitimer(signal.ITIMER_PROF, _TICK, _TICK)
+            self._ticking = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._memory.restore()  # if a signal came just when that was to be done
+        if self._ticking:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            if self._handler != signal.SIG_DFL:  # with which a last signal would end the process
+                signal.signal(signal.SIGPROF, self._handler)
+
+    @contextmanager
+    def reading(self, picture: object, name: str) -> Iterator[None]:
+        """Some of the work on a picture. Raises ImageError, with the name, if that takes too much.
+
+        picture: what tells it from others, to add up what was spent on it.
+        """
+        # Without contexts within: this is done for each of thousands of small pictures in a second.
+        started = time.thread_time()
+        spent = self._spent.get(id(picture), 0.0)
+        self._memory.lower()
+        try:
+            self._start(self.seconds - spent, started)
+            yield
+        except OvertimeError:
+            raise ImageError(overtime(name, self.seconds)) from None
+        except MemoryError:
+            raise ImageError(f"{name} {TOO_MUCH_MEMORY}. Make it smaller first.") from None
+        finally:
+            self._stop()
+            self._memory.restore()
+            self._spent[id(picture)] = spent + time.thread_time() - started
+
+    @contextmanager
+    def at_most(self, seconds: float) -> Iterator[None]:
+        """Raises OvertimeError where the body takes longer."""
+        try:
+            self._start(seconds, time.thread_time())
+            yield
+        finally:
+            self._stop()
+
+    def _start(self, seconds: float, now: float) -> None:
+        if seconds <= 0:
+            raise OvertimeError
+        self._end = now + seconds
+        if self._deadly and self._ticking:
+            signal.setitimer(signal.ITIMER_VIRTUAL, seconds + _GRACE)
+
+    def _stop(self) -> None:
+        self._end = math.inf
+        if self._deadly and self._ticking:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+
+    def _look(self, number: int, frame: FrameType | None) -> None:
+        # The timer counts the computing of all threads, so that it may come too early, but never too late.
+        if time.thread_time() >= self._end:
+            raise OvertimeError
+
+
+def overtime(name: str, seconds: float) -> str:
+    """What to say of a picture that took longer."""
+    return f"{name} takes longer than {seconds:g} s to read. Allow more with --time-limit SECONDS."
+
+
+class LittleMemory:
+    """A context in which what would take MEMORY more than when it was made raises MemoryError. Linux only.
+
+    It costs little to enter, and can be entered again.
+    """
+
+    def __init__(self) -> None:
+        self._most = self._before = (0, 0)
+        if sys.platform == "linux":  # elsewhere there is no such limit, or nothing tells what is in use
+            self._before = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+            with open("/proc/self/statm", "rb", buffering=0) as file:
+                most = int(file.read().split()[5]) * resource.getpagesize() + MEMORY
+            self._most = (most if soft == resource.RLIM_INFINITY else min(most, soft), hard)
+
+    def __enter__(self) -> None:
+        self.lower()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.restore()
+
+    def lower(self) -> None:
+        """Lowers the limit."""
+        if sys.platform == "linux":
+            resource.setrlimit(resource.RLIMIT_DATA, self._most)
+
+    def restore(self) -> None:
+        """Sets the limit to what it was."""
+        if sys.platform == "linux":
+            resource.setrlimit(resource.RLIMIT_DATA, self._before)
+
+
+class Readable(Protocol):
+    """A file, as far as it is read here."""
+
+    def read(self, size: int, /) -> bytes:
+        """So many bytes or fewer; none at the end."""
+
+
+class BombError(ValueError):
+    """Far more came out of a packed file than its size lets expect."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"it unpacks to more than {MOST_UNPACKED} times its size, as made to fill a computer"
+        )
+
+
+class Unpacked(io.RawIOBase):
+    """The content of a packed file, which BombError is raised for once it is too much.
+
+    All that is whole comes before it is told that the rest is damaged.
+    unpacked: to read from. packed: the file that it is unpacked from, opened.
+    """
+
+    def __init__(self, unpacked: io.BufferedIOBase, packed: BinaryIO) -> None:
+        self._unpacked = unpacked
+        self._packed = packed
+        self._read = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fills some of the buffer, and returns how much; 0 at the end."""
+        count = self._unpacked.readinto1(buffer)
+        self._read += count
+        require_no_bomb(self._read, self._packed.tell())
+        return count
+
+
+def require_no_bomb(unpacked: int, packed: int) -> None:
+    """Raises BombError if so many bytes are too many to come from so many."""
+    if unpacked > UNPACKED_FREELY + MOST_UNPACKED * packed:
+        raise BombError
+
+
+def read_exactly(file: Readable, size: int) -> bytes:
+    """So many bytes, or those that are left. A file's own `read` takes the memory for all before it looks."""
+    parts = []
+    while size > 0 and (part := file.read(min(size, _PART))):
+        parts.append(part)
+        size -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
