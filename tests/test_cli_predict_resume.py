@@ -28,12 +28,12 @@ whole = prediction.predict
 def until_killed(*arguments, **options):
     for number, result in enumerate(whole(*arguments, **options)):
         if number == 7:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), int(sys.argv.pop()))
         yield result
 prediction.predict = until_killed
 from digitcli.commands import results_file
 results_file.FLUSH_EVERY = 0
-from digitcli.cli import main
+from digitcli.__main__ import main
 main()
 """
 
@@ -127,9 +127,10 @@ def test_a_row_that_was_not_written_to_its_end_is_written_again(digitcli, read, 
     assert content(Path(f"out.{format}")) == content(Path(f"whole.{format}"))
 
 
-def test_a_killed_process_loses_no_whole_row():
+@pytest.mark.parametrize(("kill", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 130)])
+def test_a_killed_process_loses_no_whole_row(kill, code):
     command = [sys.executable, "-c", STOP_AT_ONCE, "predict", "pictures", "-o", "out.jsonl"]
-    assert subprocess.run(command, capture_output=True).returncode == -signal.SIGKILL
+    assert subprocess.run([*command, str(int(kill))], capture_output=True).returncode == code
     before = paths(Path("out.jsonl.unfinished").read_text())
     assert len(before) == 7
     command[1:3] = ["-m", "digitcli"]
