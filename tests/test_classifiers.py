@@ -169,7 +169,7 @@ class TestKeras:
 
         model = keras.Sequential([tiny_models.keras_model(), keras.layers.Lambda(lambda x: x * 1)])
         model.save(tmp_path / "m.keras")
-        with pytest.raises(ModelError, match=r"m\.keras: .*Lambda.* not run for safety"):
+        with pytest.raises(ModelError, match=r"m\.keras: .*Lambda"):
             classifiers.load(tmp_path / "m.keras")
 
     def test_a_layer_that_keras_does_not_know_is_named(self, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ class TestKeras:
 
         model = keras.Sequential([tiny_models.keras_model(), Unheard()])
         model.save(tmp_path / "m.keras")
-        with pytest.raises(ModelError, match=r"m\.keras: Keras does not know its layer Unheard"):
+        with pytest.raises(ModelError, match=r"m\.keras: Keras does not know its layer 'Unheard'"):
             classifiers.load(tmp_path / "m.keras")
 
     def test_wrong_sizes_are_told(self, tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def predict(
         typer.Option(help="Draw what was read on a copy of the picture: to this file, or into this folder."),
     ] = None,
     views: options.Views = 1,
+    trust: options.Trust = False,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -117,7 +118,7 @@ def predict(
     if annotate:
         sources = _annotatable(sources, annotate, force)
     found = runs.find_model(model)
-    classifier = classifiers.load(found.path, views=views)
+    classifier = classifiers.load(found.path, views=views, trust=out.warn if trust else None)
     out.note(f"Model: {found.description}, through {classifier.runtime}.")
     described = {"path": str(found.path), "runtime": classifier.runtime}
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import digitcli
-from digitcli import classifiers, models, runs
+from digitcli import classifiers, models, runs, trial
 from digitcli.data.digits import DataSet, Digits
 from digitcli.errors import DataError, MissingExtraError
 from digitcli.evaluation import Evaluation, evaluate, figures
@@ -101,11 +101,13 @@ def train(
         fitted.model.save(temporary / runs.KERAS_MODEL)
         about = describe(directory.name, model.outputs, None, None, UNSPECIFIED)
         tflite.write(Material(fitted.model, about, typical(data)), temporary / runs.LITERT_MODEL)
-        classifier = classifiers.load(temporary / runs.LITERT_MODEL)
+        classifier = classifiers.load_our_own(temporary / runs.LITERT_MODEL)
         val, test = (evaluate(classifier, part) if part else None for part in (validation, data.test))
         history.write(fitted.history, temporary / runs.HISTORY)
         figures.save(figures.learning_curves(fitted.history, directory.name), temporary / "curves.png")
         runs.write_record(temporary, _record(config, data, fitted, temperature, val, test, seconds))
+    for name in (runs.KERAS_MODEL, runs.LITERT_MODEL):
+        trial.remember(directory / name)
     parameters = fitted.model.count_params()
     return TrainedRun(directory, config, parameters, fitted.history, fitted.best_epoch, val, test, seconds)
 
