@@ -34,7 +34,7 @@ SAVER = {"SaveV2", "MergeV2Checkpoints", "RestoreV2"}
 
 
 def find(path: Path) -> list[str]:
-    """What could run code, or read or write files, in a SavedModel, each as the end of a sentence.
+    """The operations of a SavedModel that could run code, or read or write files.
 
     Raises ModelError if it cannot be read.
     """
@@ -46,7 +46,7 @@ def find(path: Path) -> list[str]:
     except Exception as error:  # TensorFlow raises nearly every kind there is
         raise ModelError(f"{path}: TensorFlow cannot load it: {first_line(error)}") from error
     return [
-        f"its operation {name} could run code, or read or write files"
+        f"operation {name}"
         for name in sorted(names)
         if HARMFUL.fullmatch(name) or (_is_stateful(name) and not HARMLESS.fullmatch(name))
     ]

@@ -18,9 +18,9 @@ from typing import Any, Literal
 from digitcli.errors import ModelError
 from digitcli.networks import first_line
 
-RUN_CODE = {"Lambda", "__lambda__", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"}
-READ_FILES = {"IndexLookup", "IntegerLookup", "StringLookup", "TextVectorization"}
-"""Their vocabulary may be the name of a file."""
+RISKY = {"Lambda", "__lambda__", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"}
+"""They run code that comes with the file or lies beside it."""
+RISKY |= {"IndexLookup", "IntegerLookup", "StringLookup", "TextVectorization"}  # may name a file of words
 
 FUNCTIONS = {"activations", "constraints", "initializers", "losses", "metrics", "ops", "regularizers"}
 CLASSES = FUNCTIONS | {
@@ -41,7 +41,7 @@ SMALL = 2**26
 
 
 def find(path: Path, kind: Literal["keras", "h5"]) -> list[str]:
-    """What could run code or read files in a .keras or .h5 file, each as the end of a sentence.
+    """The layers of a .keras or .h5 file that could run code or read files.
 
     Raises ModelError for what is never loaded: code of other modules than Keras's, weights in other files,
     archives that expand enormously; and if the file is damaged.
@@ -107,7 +107,7 @@ def _elsewhere(source: Path | io.BytesIO) -> list[str]:
 
 
 def _risks(path: Path, value: Any) -> Iterator[str]:
-    """What the classes and functions in a configuration could do, as far in as nothing is found."""
+    """What is risky in a configuration; not what is inside of that."""
     if isinstance(value, dict):
         risk = _risk(path, value) if "class_name" in value else None
         if risk:
@@ -120,16 +120,15 @@ def _risks(path: Path, value: Any) -> Iterator[str]:
 
 
 def _risk(path: Path, entry: dict[str, Any]) -> str | None:
-    """What the class or function in an entry could do; None if it is harmless."""
+    """The class or function of an entry, if it is risky."""
     is_function = entry["class_name"] == "function"
     config = entry.get("config")
     name = str(config if is_function else entry["class_name"])
     # Old files tell no module, since all classes are Keras's.
     module = str(entry.get("module") or "keras")
     called = config.get("name", name) if isinstance(config, dict) else name
-    for names, deed in ((RUN_CODE, "run code"), (READ_FILES, "read files")):
-        if name in names:
-            return f"its layer {quoted(called)} ({name}) could {deed}"
+    if name in RISKY:
+        return f"layer {quoted(called)} ({name})"
     if is_function and module == "builtins":  # which is what Keras calls its own, and looks up there alone
         return None
     package, *parts = (part for part in f"{module}.{name}".split(".") if part != "src")

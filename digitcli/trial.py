@@ -36,6 +36,9 @@ SECONDS = 30
 PATIENCE = 300
 """Seconds to wait for that, on a machine that has much else to do."""
 
+MOST_NAMED = 5
+"""Risky parts of a model that are told by name."""
+
 RULES = 1
 """To be raised when something is refused that was not before, so that all models are tried anew."""
 
@@ -45,7 +48,8 @@ _ENVIRONMENT = {
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS"), "1"),
     "CUDA_VISIBLE_DEVICES": "-1",
 }
-_OUT_OF_MEMORY = re.compile("MemoryError|bad_alloc|llocate memory|OOM when allocating")
+_OUT_OF_MEMORY = re.compile(r"MemoryError|bad_alloc|llocate memory|ResourceExhausted|RuntimeError\(''\)")
+"""How the runtimes say so; the last is LiteRT."""
 _ADVICE = "If you trust where it comes from, add --trust."
 
 
@@ -162,7 +166,7 @@ def _limit(memory: int, seconds: float) -> None:
 
     used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     most = math.ceil(used + seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))  # at the second one it is killed
     if sys.platform == "linux":
         # Others do not tell what is taken now, and keep no such limit.
         pages = int(Path("/proc/self/statm").read_text().split()[5])
@@ -196,7 +200,8 @@ def _risks(path: Path, kind: Format) -> str:
             from digitcli import graph_risks
 
             risks = graph_risks.find(path)
-    return "; ".join(risks[:3]) + ("; and more" if len(risks) > 3 else "")
+    named = ", ".join(risks[:MOST_NAMED]) + (", …" if len(risks) > MOST_NAMED else "")
+    return f"its {named} could run code, or read or write files" if risks else ""
 
 
 def _note(path: Path) -> Path:
