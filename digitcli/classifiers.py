@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -177,13 +176,20 @@ def recognise(path: Path) -> Format:
         return "tflite"
     if head == b"\x89HDF\r\n\x1a\n":
         return "h5"
-    if head.startswith(b"PK\x03\x04") and _holds_keras_config(path):
+    if head.startswith(b"PK\x03\x04"):  # an archive; keras_risks looks into it
         return "keras"
     if path.name == "saved_model.pb":
         raise ModelError(f"{path}: is a part of a SavedModel. Give its folder, {path.parent}.")
     if may_be_onnx(head):
         return "onnx"
-    raise ModelError(f"{path}: is not a model. Known are .tflite, .onnx, .keras, .h5 and SavedModel folders.")
+    raise no_model(path)
+
+
+def no_model(path: Path) -> ModelError:
+    """The error for a file that is no model at all."""
+    return ModelError(
+        f"{path}: is not a model. Known are .tflite, .onnx, .keras, .h5 and SavedModel folders."
+    )
 
 
 def probes() -> NDArray[np.uint8]:
@@ -223,14 +229,6 @@ def _load_network(path: Path, kind: Literal["keras", "h5", "savedmodel"], safe: 
         return classifier
     network = with_softmax(network)
     return Classifier(path, runtime, forward(network), batch=batch, network=network)
-
-
-def _holds_keras_config(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "config.json" in archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise ModelError(f"{path}: is damaged: {error}.") from error
 
 
 class _LiteRT:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from digitcli.classifiers import no_model
 from digitcli.errors import ModelError
 from digitcli.networks import first_line
 
@@ -63,6 +64,8 @@ def _open_archive(path: Path) -> tuple[Any, list[str]]:
         for part in archive.infolist():
             if part.file_size > max(SMALL, MOST_EXPANSION * part.compress_size):
                 raise ModelError(f"{path}: its {quoted(part.filename)} unpacks to far more than its size.")
+        if "config.json" not in archive.namelist():
+            raise no_model(path)
         config = json.loads(archive.read("config.json"))
         # How it was trained is not loaded, so it may name what it wants.
         config.pop("compile_config", None)

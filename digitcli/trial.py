@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, cast
 import platformdirs
 
 from digitcli.errors import ModelError
+from digitcli.files import size
 
 if TYPE_CHECKING:
     from digitcli.classifiers import Format
@@ -59,8 +60,11 @@ def require_passed(path: Path, kind: Format) -> None:
     Raises ModelError, which names the file, if it could run code or read or write files, if it crashes or
     takes too much memory or time, or if it is no classifier of digits.
     """
+    if size(path) > MEMORY:
+        raise ModelError(f"{path}: is larger than {MEMORY >> 20} MB. {_ADVICE}")
     note = _note(path)
-    if not note.exists() and _passes(path, kind):
+    # Unlike Path.exists, this is false for a folder that may not be looked into.
+    if not os.path.exists(note) and _passes(path, kind):
         _write(note)
 
 
@@ -127,16 +131,21 @@ def _passes(path: Path, kind: Format) -> bool:
         raise ModelError(f"{path}: takes more than {PATIENCE} s to load and run. {_ADVICE}") from None
     if sys.platform != "win32" and done.returncode == -signal.SIGXCPU:
         raise ModelError(f"{path}: takes more than {SECONDS} s to load and run. {_ADVICE}")
-    if done.returncode:
-        raise ModelError(f"{path}: crashes what should run it. It is damaged, or was made to do harm.")
+    if done.returncode or not done.stdout:
+        raise ModelError(
+            f"{path}: crashes what should run it, given {MEMORY >> 20} MB. "
+            f"It is damaged, very large, or was made to do harm.\n{_ADVICE}"
+        )
     error, message = json.loads(done.stdout) or (None, "")
     match error:
         case None | "MissingExtraError":
             return error is None
         case "MemoryError":
             raise ModelError(f"{path}: takes more than {MEMORY >> 20} MB to load and run. {_ADVICE}")
-        case _:
+        case "ModelError":
             raise ModelError(message)
+        case _:
+            raise ModelError(f"{path}: cannot be tried: {error}: {message}")
 
 
 def _start_runtime(kind: str) -> None:
@@ -210,9 +219,9 @@ def _note(path: Path) -> Path:
     try:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
-                content = file.read_bytes()
-                digest.update(f"{file.relative_to(path)}\0{len(content)}\0".encode(errors="surrogateescape"))
-                digest.update(content)
+                with file.open("rb") as content:
+                    digest.update(os.fsencode(file.relative_to(path)) + b"\0")
+                    digest.update(hashlib.file_digest(content, "sha256").digest())
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}.") from error
     return Path(platformdirs.user_cache_dir("digitcli")) / f"models-{RULES}" / digest.hexdigest()

@@ -68,11 +68,12 @@ def test_a_model_that_failed_is_tried_again(tflite: bytes, monkeypatch: pytest.M
             classifiers.load(Path("m.tflite"))
 
 
+@pytest.mark.parametrize("cache", ["file", "x" * 300])
 def test_without_a_cache_a_model_is_tried_each_time(
-    tflite: bytes, tried: list[Path], monkeypatch: pytest.MonkeyPatch
+    tflite: bytes, tried: list[Path], monkeypatch: pytest.MonkeyPatch, cache: str
 ) -> None:
     Path("file").touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(Path("file").absolute()))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(Path(cache).absolute()))
     Path("m.tflite").write_bytes(tflite)
     for _ in range(2):
         classifiers.load(Path("m.tflite"))
@@ -116,12 +117,13 @@ def test_a_trial_that_does_not_end_is_given_up(
         classifiers.load(Path("m.tflite"))
 
 
+@pytest.mark.parametrize("end", ["abort()", "_exit(0)"])
 def test_a_trial_that_crashes_is_one_error(
-    trials: None, tflite: bytes, monkeypatch: pytest.MonkeyPatch
+    trials: None, tflite: bytes, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setattr(trial, "_PROGRAM", "import os; os.abort()  # {path}")
+    monkeypatch.setattr(trial, "_PROGRAM", f"import os; os.{end}")
     Path("m.tflite").write_bytes(tflite)
-    with pytest.raises(ModelError, match=r"m\.tflite: crashes what should run it. It is damaged"):
+    with pytest.raises(ModelError, match=r"m\.tflite: crashes what should run it"):
         classifiers.load(Path("m.tflite"))
 
 
@@ -153,3 +155,12 @@ def test_no_model_is_written_into_the_cache_but_its_hash(tflite: bytes, tried: l
     classifiers.load(Path("m.tflite"))
     (note,) = (path for path in Path("../cache/digitcli").rglob("*") if path.is_file())
     assert (len(note.name), note.stat().st_size) == (64, 0)
+
+
+def test_a_file_larger_than_the_memory_is_not_even_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "_note", lambda path: pytest.fail("it was read"))
+    with Path("m.tflite").open("wb") as file:
+        file.write(b"\x1c\0\0\0TFL3")
+        file.truncate(2**30)
+    with pytest.raises(ModelError, match=r"m\.tflite: is larger than 512 MB"):
+        classifiers.load(Path("m.tflite"))
