@@ -64,7 +64,7 @@ def _open_archive(path: Path) -> tuple[Any, list[str]]:
         for part in archive.infolist():
             if part.file_size > max(SMALL, MOST_EXPANSION * part.compress_size):
                 raise ModelError(f"{path}: its {quoted(part.filename)} unpacks to far more than its size.")
-        if "config.json" not in archive.namelist():
+        if not {"config.json", "model.weights.h5"} <= set(archive.namelist()):
             raise no_model(path)
         config = json.loads(archive.read("config.json"))
         # How it was trained is not loaded, so it may name what it wants.

@@ -192,6 +192,13 @@ class TestKeras:
         result = digitcli("predict", "one.png", "-m", "m.keras")
         assert_refused(result, "m.keras", "'model.weights.h5' unpacks to far more than its size")
 
+    def test_weights_that_may_be_pickled_are_refused(self, digitcli: Run) -> None:
+        strangers.write_keras(Path("m.keras"), lambda config: None)
+        with zipfile.ZipFile("m.keras") as old, zipfile.ZipFile("pickled.keras", "w") as new:
+            new.writestr("config.json", old.read("config.json"))
+            new.writestr("model.weights.npz", b"")
+        assert_refused(digitcli("predict", "one.png", "-m", "pickled.keras"), "pickled.keras: is not a model")
+
     def test_a_configuration_nested_without_end_is_refused(self, digitcli: Run) -> None:
         with zipfile.ZipFile("m.keras", "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("config.json", "[" * 10**6)
@@ -245,7 +252,7 @@ def map_memory(tf: Any, y: Any) -> Any:
 
 
 def debug_it(tf: Any, y: Any) -> Any:
-    return tf.raw_ops.DebugNanCount(input=y, debug_urls=["file:///harm"]) * 0 + y
+    return y + tf.cast(tf.raw_ops.DebugNanCount(input=y, debug_urls=["file:///harm"]), tf.float32)
 
 
 def read_lines(tf: Any, y: Any) -> Any:
@@ -265,6 +272,7 @@ class TestSavedModel:
             (print_it, "PrintV2"),
             (save_it, "SaveV2"),
             (map_memory, "ImmutableConst"),
+            (debug_it, "DebugNanCount"),
             (read_lines, "MapDataset"),
         ],
     )
