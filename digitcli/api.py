@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,14 +82,16 @@ class Model:
         return result
 
 
-def load(path: str | os.PathLike[str] | None = None, *, views: int = 1) -> Model:
+def load(path: str | os.PathLike[str] | None = None, *, views: int = 1, trust: bool = False) -> Model:
     """The model of a run directory or in a file; without a path the newest run's, else the bundled one.
 
     views: how many slightly different views of each picture to read, for their mean.
-    Raises ModelError if there is none or it cannot be used.
+    trust: let the model run code, read and write files and take any memory and time, if it wants to; a
+        warning tells which of its parts could.
+    Raises ModelError if there is none, or it cannot be used, or wants such things and is not trusted.
     """
     found = runs.find_model(None if path is None else Path(path))
-    return Model(classifiers.load(found.path, views=views))
+    return Model(classifiers.load(found.path, views=views, trust=warnings.warn if trust else None))
 
 
 def train(

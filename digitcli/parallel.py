@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 
 # The other end runs `serve` with the same import path, and reads nothing from the current folder.
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from digitcli.parallel import serve; serve()"
-_IN_A_GROUP_OF_ITS_OWN: dict[str, Any] = (
+IN_A_GROUP_OF_ITS_OWN: dict[str, Any] = (
     {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
     if sys.platform == "win32"
     else {"process_group": 0}
@@ -154,7 +154,7 @@ class _Workers:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
-            **_IN_A_GROUP_OF_ITS_OWN,
+            **IN_A_GROUP_OF_ITS_OWN,
         )
         self._processes.add(process)
         return process

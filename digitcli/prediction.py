@@ -295,7 +295,9 @@ def _read_elsewhere(read: _Reader, model: Path, views: int, batch: Sequence[Sour
 
 @cache
 def _loaded(model: Path, views: int) -> classifiers.Classifier:
-    return classifiers.load(model, threads=1, views=views)  # since there are as many processes as cores
+    return classifiers.load_our_own(
+        model, threads=1, views=views
+    )  # since there are as many processes as cores
 
 
 def _killed(source: Source, death: Death, time_limit: float) -> Prediction:

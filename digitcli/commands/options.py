@@ -43,6 +43,15 @@ Views = Annotated[
 ]
 
 
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Let the model run code, read and write files and take any memory and time, if it wants to.",
+    ),
+]
+
+
 def output(command: str, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> Output:
     """The sink for one command. `debug` is read by cli, which also shows errors from before this point."""
     return Output(command, as_json=as_json, quiet=quiet, verbose=verbose or debug)

@@ -72,6 +72,7 @@ def predict(
         ),
     ] = SECONDS,
     views: options.Views = 1,
+    trust: options.Trust = False,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -144,7 +145,7 @@ def predict(
             sources = file.left(sources)
             tally.update({True: file.errors, False: file.done.total() - file.errors})
         found = runs.find_model(model)
-        classifier = classifiers.load(found.path, views=views)
+        classifier = classifiers.load(found.path, views=views, trust=out.warn if trust else None)
         out.note(f"Model: {found.description}, through {classifier.runtime}.")
         described = {"path": str(found.path), "runtime": classifier.runtime}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import digitcli
-from digitcli import classifiers, models, runs
+from digitcli import classifiers, models, runs, trial
 from digitcli.data.digits import DataSet, Digits
 from digitcli.data.load import absolute
 from digitcli.errors import DataError, MissingExtraError
@@ -159,20 +159,16 @@ def _train(
         fitted.model.save(temporary / runs.KERAS_MODEL)
         about = describe(name, config.model.outputs, None, None, UNSPECIFIED)
         tflite.write(Material(fitted.model, about, typical(data)), temporary / runs.LITERT_MODEL)
-        classifier = classifiers.load(temporary / runs.LITERT_MODEL)
+        classifier = classifiers.load_our_own(temporary / runs.LITERT_MODEL)
         val, test = (evaluate(classifier, part) if part else None for part in (validation, data.test))
         history.write(fitted.history, temporary / runs.HISTORY)
         figures.save(figures.learning_curves(fitted.history, name), temporary / "curves.png")
         runs.write_record(temporary, _record(config, data, fitted, temperature, val, test, seconds))
+    for file in (runs.KERAS_MODEL, runs.LITERT_MODEL):
+        trial.remember(work.directory / file)
+    parameters = fitted.model.count_params()
     return TrainedRun(
-        work.directory,
-        config,
-        fitted.model.count_params(),
-        fitted.history,
-        fitted.best_epoch,
-        val,
-        test,
-        seconds,
+        work.directory, config, parameters, fitted.history, fitted.best_epoch, val, test, seconds
     )
 
 
