@@ -115,7 +115,8 @@ def _fail(arguments: list[str], message: str, kind: str, code: int, as_json: boo
     _say(f"Error: {message}")
     if as_json:
         words = arguments[: 2 if arguments[:1] == [DATA] else 1]
-        print_json(" ".join(words), {"error": {"kind": kind, "message": message}})
+        with suppress(OSError, OutputError):
+            print_json(" ".join(words), {"error": {"kind": kind, "message": message}})
     return code
 
 
@@ -165,5 +166,6 @@ def main() -> None:
     """Runs the command line of this process."""
     # What libraries log, such as Matplotlib that there is no home directory, is no message of ours.
     logging.getLogger().addHandler(logging.NullHandler())
-    sys.stdout = Stdout(sys.stdout)
+    if os.name != "nt":  # whose console does not take bytes
+        sys.stdout = Stdout(sys.stdout)
     app()

@@ -31,6 +31,10 @@ from digitcli import runs
 from digitcli.data.digits import DataSet
 from digitcli.data.formats import npz
 
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="full disks and the like are made as on Linux"
+)
+
 DIGITCLI = [sys.executable, "-m", "digitcli"]
 TRAIN = ["train", "--preset", "mlp-512", "--hidden", "16", "--epochs", "1", "--data", "digits.npz", "-q"]
 PATIENCE = 60
