@@ -5,7 +5,6 @@ Exit codes: 0 all done; 1 something failed; 2 wrong usage; 130 interrupted.
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import sys
@@ -164,8 +163,6 @@ app.add_typer(data.app, name=DATA)
 
 def main() -> None:
     """Runs the command line of this process."""
-    # What libraries log, such as Matplotlib that there is no home directory, is no message of ours.
-    logging.getLogger().addHandler(logging.NullHandler())
     if os.name != "nt":  # whose console does not take bytes
         sys.stdout = Stdout(sys.stdout)
     app()
