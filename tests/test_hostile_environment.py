@@ -37,8 +37,8 @@ pytestmark = pytest.mark.skipif(
 
 DIGITCLI = [sys.executable, "-m", "digitcli"]
 TRAIN = ["train", "--preset", "mlp-512", "--hidden", "16", "--epochs", "1", "--data", "digits.npz", "-q"]
-PATIENCE = 60
-"""Seconds after which a process hangs. None of them takes a tenth of that."""
+PATIENCE = 300
+"""Seconds after which a process surely hangs."""
 
 NOT_UTF_8 = os.fsdecode(b"caf\xe9")
 """A name as older systems wrote it."""
@@ -171,7 +171,7 @@ def test_a_full_disk_at_the_end_of_a_training() -> None:
     assert_no_leftovers()
 
 
-@pytest.mark.parametrize("format", ["keras", "savedmodel", "tflite"])
+@pytest.mark.parametrize("format", ["keras", "savedmodel"])
 def test_a_full_disk_in_an_export(tf_model: Path, format: str) -> None:
     words = ["export", tf_model, "--format", format, "--output", "out", "--data", "digits.npz", "-q"]
     assert_fails(run(*words, preexec_fn=full_disk(1)), "Cannot write out: File too large.")
