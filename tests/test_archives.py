@@ -270,3 +270,15 @@ def test_a_million_members_are_refused_within_the_memory() -> None:
     assert (
         done.stdout == "many.zip takes more than 330 MB of memory to read. Unpack it and name the folder.\n"
     )
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_names_that_would_look_like_results_or_move_the_cursor_are_spelled_out(kind: str) -> None:
+    name = "a.png\t7\t1.0\t\nb\x1b[2J.png"
+    if kind == "zip":
+        with zipfile.ZipFile("of.zip", "w") as file:
+            file.writestr(name, b"x")
+    else:
+        tar("of.tar", (member(name, 0), b""))
+    (source,) = archives.read(Path(f"of.{kind}"))
+    assert source.name == f"of.{kind}/a.png\\t7\\t1.0\\t\\nb\\x1b[2J.png"

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from digitcli.errors import ImageError
 from digitcli.images.decode import MAX_SIZE
 from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, Unpacked, read_exactly, require_no_bomb
-from digitcli.sources.source import Source, is_picture_name
+from digitcli.sources.source import Source, is_picture_name, printable
 
 _LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 _EXTENDED = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
@@ -91,7 +91,7 @@ def _read_zip(path: Path) -> Iterator[Source]:
     with archive:
         for member in archive.infolist():
             if is_picture_name(member.filename):
-                name = f"{path}/{member.filename}"
+                name = f"{path}/{printable(member.filename)}"
                 # Members may lie over each other, so that each is small, but not all of them.
                 unpacked += min(member.file_size, MAX_SIZE)
                 require_no_bomb(unpacked, packed)
@@ -134,7 +134,7 @@ def _next_in_tar(archive: tarfile.TarFile, path: Path) -> Source | None:
     while member := archive.next():
         archive.members.clear()  # type: ignore[attr-defined] # or it keeps all that it has seen
         if member.isfile() and is_picture_name(member.name):
-            name = f"{path}/{member.name}"
+            name = f"{path}/{printable(member.name)}"
             if member.size > MAX_SIZE:
                 return Source(name, _too_large(name, member.size))
             if content := archive.extractfile(member):
