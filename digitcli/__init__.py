@@ -6,8 +6,8 @@
     model.read("photo.jpg").text
     model.predict(images)  # (n, 28, 28) to (n, 10)
 
-`train` and `evaluate` do what the commands of that name do. All of it lies in `digitcli.api` and is imported
-when it is first used, so that the commands start at once.
+`train`, `resume` (which is `train --resume`) and `evaluate` do what the commands do. All of it lies in
+`digitcli.api` and is imported when it is first used, so that the commands start at once.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["Model", "evaluate", "load", "train"]
+__all__ = ["Model", "evaluate", "load", "resume", "train"]
 
 if TYPE_CHECKING:
-    from digitcli.api import Model, evaluate, load, train
+    from digitcli.api import Model, evaluate, load, resume, train
 
 
 def __getattr__(name: str) -> Any:

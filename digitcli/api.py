@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,14 +82,16 @@ class Model:
         return result
 
 
-def load(path: str | os.PathLike[str] | None = None, *, views: int = 1) -> Model:
+def load(path: str | os.PathLike[str] | None = None, *, views: int = 1, trust: bool = False) -> Model:
     """The model of a run directory or in a file; without a path the newest run's, else the bundled one.
 
     views: how many slightly different views of each picture to read, for their mean.
-    Raises ModelError if there is none or it cannot be used.
+    trust: let the model run code, read and write files and take any memory and time, if it wants to; a
+        warning tells which of its parts could.
+    Raises ModelError if there is none, or it cannot be used, or wants such things and is not trusted.
     """
     found = runs.find_model(None if path is None else Path(path))
-    return Model(classifiers.load(found.path, views=views))
+    return Model(classifiers.load(found.path, views=views, trust=warnings.warn if trust else None))
 
 
 def train(
@@ -114,7 +117,7 @@ def train(
     recipe: what is to differ from the preset's own, named as in digitcli.models.Recipe: epochs, lr,
         batch_size, augment …
     Raises UsageError for a setting that makes no sense, DataError if there is no such data, OutputError if
-    the run cannot be written, MissingExtraError without TensorFlow.
+    the run cannot be written, MissingExtraError without TensorFlow. After Ctrl-C, `resume` goes on.
     """
     from digitcli.models import Recipe
     from digitcli.training.config import configure
@@ -137,9 +140,32 @@ def train(
 
     from digitcli.training.run import train as train_run
 
-    return train_run(
-        config, dataset, None if output is None else Path(output), force=force, on_epoch=on_epoch
-    )
+    directory = None if output is None else Path(output)
+    return train_run(config, dataset, directory, source=data, force=force, on_epoch=on_epoch)
+
+
+def resume(
+    run: str | os.PathLike[str],
+    *,
+    data: str | None = None,
+    on_epoch: Callable[[EpochReport], None] = lambda report: None,
+) -> TrainedRun:
+    """Goes on with a training that was stopped, like `digitcli train --resume`.
+
+    run: the run directory that it was to write. data: where its data are now, if they were moved.
+    Raises OutputError if there is no such training, and what `train` raises.
+    """
+    from digitcli.training import unfinished
+
+    directory = Path(run)
+    source = data or unfinished.read_plan(directory).source
+    if source is None:
+        raise UsageError(f"The data of the training of {run} came as arrays. Name them with data=.")
+    dataset = load_data(source)
+
+    from digitcli.training.run import resume as resume_run
+
+    return resume_run(directory, dataset, on_epoch=on_epoch)
 
 
 def evaluate(model: Model | str | os.PathLike[str] | None = None, *, data: str = "mnist") -> Evaluation:

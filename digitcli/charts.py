@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ class ConfusionMatrix:
     """Counts by true digit (rows) and digit read (columns), shaded by each cell's share of its row.
 
     Right answers are blue, the more the darker; errors go from yellow to red. Where the counts are too wide
-    for the terminal, whole percentages of the row are shown instead.
+    for the terminal, whole percentages of the row are shown instead; where these are too, the errors alone.
     """
 
     matrix: Sequence[Sequence[int]]
@@ -50,6 +51,11 @@ class ConfusionMatrix:
         if 2 + len(digits) * (width + len(gap)) > options.max_width:
             title = "Confusion, in % of each true digit"
             cell_text, gap, width = _percent, "", len("100")
+        if 2 + len(digits) * (width + len(gap)) > options.max_width:
+            for true, read in itertools.permutations(digits, 2):
+                if count := self.matrix[true][read]:
+                    yield Text(f"{true} read as {read}: {count}")
+            return
         yield Text(title, style="bold")
         yield Text("  " + "".join(f"{digit:>{width}}{gap}" for digit in digits), style="bold")
         for true, row in enumerate(self.matrix):
@@ -65,6 +71,7 @@ class ConfusionMatrix:
 class Picture:
     """A small grey picture, two pixels in each character: 28x28 takes 28 columns and 14 lines.
 
+    In less room it is drawn at half its size.
     pixels: (height, width) uint8, an even height. Without colour, what is lighter than INK is drawn.
     """
 
@@ -77,7 +84,10 @@ class Picture:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draws it line by line, by Rich's protocol."""
         in_colour = console.color_system is not None and not console.no_color
-        for upper, lower in zip(self.pixels[::2].tolist(), self.pixels[1::2].tolist(), strict=True):
+        pixels = self.pixels
+        if pixels.shape[1] > options.max_width:  # to the darker of neighbours, or thin strokes would vanish
+            pixels = pixels.reshape(len(pixels) // 2, 2, -1, 2).max(axis=(1, 3))
+        for upper, lower in zip(pixels[::2].tolist(), pixels[1::2].tolist(), strict=True):
             line = Text(no_wrap=True)
             for above, below in zip(upper, lower, strict=True):
                 if in_colour:

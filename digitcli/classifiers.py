@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from digitcli.errors import DigitcliError, ModelError, UsageError
 from digitcli.networks import first_line, forward, load_keras, load_saved_model, picture_shape, with_softmax
 from digitcli.onnx_models import OnnxModel, may_be_onnx
 from digitcli.quiet import native_stderr_hidden
+from digitcli.runs import BUNDLED
 
 BATCH = 256
 """Pictures run at a time: keeps the activations of a large network below some 100 MB, and costs no speed."""
@@ -109,28 +109,50 @@ class Classifier:
         return np.concatenate(results) if results else np.empty((0, CLASSES), np.float32)
 
 
-def load(path: Path, *, threads: int = THREADS, views: int = 1) -> Classifier:
+def load(
+    path: Path, *, threads: int = THREADS, views: int = 1, trust: Callable[[str], None] | None = None
+) -> Classifier:
     """The classifier in a .tflite, .onnx, .keras or .h5 file or a SavedModel folder, whatever its name.
 
+    A file that digitcli does not know is first tried in another process: see trial.
     threads: for LiteRT and ONNX Runtime, at most; TensorFlow decides itself. views: see Classifier.
+    trust: let in whatever the file brings along, untried; called before with what could run code or read or
+        write files, if there is such a thing. None: that is refused.
     Raises UsageError for less than one view; ModelError, which names the file, if it is absent, damaged, no
-    model, or no classifier of 28x28 pictures into ten classes; MissingExtraError if it needs TensorFlow or
-    ONNX Runtime and that is not installed.
+    model, no classifier of 28x28 pictures into ten classes, or refused; MissingExtraError if it needs
+    TensorFlow or ONNX Runtime and that is not installed.
     """
     if views < 1:
         raise UsageError(f"At least one view of each picture is needed, got {views}.")
     kind = recognise(path)
+    if path != BUNDLED:
+        from digitcli import trial  # the bundled model should not pay for its import
+
+        if trust:
+            trial.tell_risks(path, kind, trust)
+        else:
+            trial.require_passed(path, kind)
+    classifier = load_untried(path, kind, threads, safe=trust is None)
+    classifier.views = views
+    return classifier
+
+
+def load_our_own(path: Path, *, threads: int = THREADS, views: int = 1) -> Classifier:
+    """As `load`, for what digitcli has just written or tried, and so need not try."""
+    return load(path, threads=threads, views=views, trust=lambda risks: None)
+
+
+def load_untried(path: Path, kind: Format, threads: int, *, safe: bool) -> Classifier:
+    """As `load`, here and now. safe: Python code in a Keras file is not run."""
     try:
         match kind:
             case "tflite":
-                classifier = _load_litert(path, threads)
+                return _load_litert(path, threads)
             case "onnx":
                 onnx = OnnxModel(path, min(threads, os.cpu_count() or 1))
-                classifier = Classifier(path, "ONNX Runtime", onnx, batch=onnx.batch)
+                return Classifier(path, "ONNX Runtime", onnx, batch=onnx.batch)
             case _:
-                classifier = _load_network(path, kind)
-        classifier.views = views
-        return classifier
+                return _load_network(path, kind, safe)
     except DigitcliError:
         raise
     except Exception as error:  # the runtimes raise nearly every kind there is
@@ -154,13 +176,20 @@ def recognise(path: Path) -> Format:
         return "tflite"
     if head == b"\x89HDF\r\n\x1a\n":
         return "h5"
-    if head.startswith(b"PK\x03\x04") and _holds_keras_config(path):
+    if head.startswith(b"PK\x03\x04"):  # an archive; keras_risks looks into it
         return "keras"
     if path.name == "saved_model.pb":
         raise ModelError(f"{path}: is a part of a SavedModel. Give its folder, {path.parent}.")
     if may_be_onnx(head):
         return "onnx"
-    raise ModelError(f"{path}: is not a model. Known are .tflite, .onnx, .keras, .h5 and SavedModel folders.")
+    raise no_model(path)
+
+
+def no_model(path: Path) -> ModelError:
+    """The error for a file that is no model at all."""
+    return ModelError(
+        f"{path}: is not a model. Known are .tflite, .onnx, .keras, .h5 and SavedModel folders."
+    )
 
 
 def probes() -> NDArray[np.uint8]:
@@ -188,26 +217,18 @@ def _load_litert(path: Path, threads: int) -> Classifier:
     return Classifier(path, "LiteRT", model, batch=model.batch)
 
 
-def _load_network(path: Path, kind: Literal["keras", "h5", "savedmodel"]) -> Classifier:
+def _load_network(path: Path, kind: Literal["keras", "h5", "savedmodel"], safe: bool) -> Classifier:
     if kind == "savedmodel":
         network, batch = load_saved_model(path)
         runtime = "TensorFlow"
     else:
-        network, batch = load_keras(path, kind)
+        network, batch = load_keras(path, kind, safe=safe)
         runtime = "Keras"
     classifier = Classifier(path, runtime, forward(network), batch=batch, network=network)
     if not classifier.gives_logits:
         return classifier
     network = with_softmax(network)
     return Classifier(path, runtime, forward(network), batch=batch, network=network)
-
-
-def _holds_keras_config(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return "config.json" in archive.namelist()
-    except zipfile.BadZipFile as error:
-        raise ModelError(f"{path}: is damaged: {error}.") from error
 
 
 class _LiteRT:
@@ -255,7 +276,7 @@ class _LiteRT:
         try:
             # It tells of its XNNPACK delegate on the C side's stderr, and of errors that we raise anyway.
             with native_stderr_hidden():
-                self._interpreter = Interpreter(model_path=str(self._path), num_threads=self._threads)
+                self._interpreter = Interpreter(model_path=os.fsencode(self._path), num_threads=self._threads)
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"{self._path}: LiteRT cannot load it: {first_line(error)}") from error

@@ -5,14 +5,17 @@ Exit codes: 0 all done; 1 something failed; 2 wrong usage; 130 interrupted.
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from digitcli import __version__
 from digitcli.commands import data
@@ -20,10 +23,11 @@ from digitcli.commands.evaluate import evaluate
 from digitcli.commands.export import export
 from digitcli.commands.predict import predict
 from digitcli.commands.train import train
-from digitcli.errors import DigitcliError, kind_of
-from digitcli.output import print_json
+from digitcli.errors import DigitcliError, Interrupted, OutputError, kind_of
+from digitcli.output import Stdout, print_json, printable
 
 DATA = "data"  # the one command that has commands of its own
+LEAST_COLUMNS = 40  # for help in Typer's tables
 HELP = """Trains, evaluates, runs and exports handwritten-digit classifiers.
 
 [bold]Examples[/bold]
@@ -37,6 +41,8 @@ HELP = """Trains, evaluates, runs and exports handwritten-digit classifiers.
 class _Group(TyperGroup):
     """Runs a command and turns whatever it raises into one or two lines and an exit code."""
 
+    _how_to_go_on: tuple[str, ...] = ()
+
     def main(self, args: Sequence[str] | None = None, *extra: Any, **options: Any) -> Any:
         """Called with the command line; ends the process with an exit code."""
         arguments = list(sys.argv[1:] if args is None else args)
@@ -44,9 +50,13 @@ class _Group(TyperGroup):
         as_json = "--json" in arguments
         debug = "--debug" in arguments
         if not arguments or "--help" in arguments:
-            _import_rich_help()
+            if shutil.get_terminal_size().columns < LEAST_COLUMNS:
+                _use_plain_help(self)
+            else:
+                _import_rich_help()
         try:
             code = super().main(arguments, *extra, **{**options, "standalone_mode": False})
+            sys.stdout.flush()
         except DigitcliError as error:
             if debug:
                 raise
@@ -54,13 +64,14 @@ class _Group(TyperGroup):
         except KeyboardInterrupt:
             code = 130
         except BrokenPipeError:
-            # The reader (head, less) has what it wants; nothing more can be said to it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 1
+            code = 1  # the reader (head, less) has what it wants; nothing more can be said to it
         except Exception as error:
             if debug:
                 raise
-            if type(error).__name__ == "NoArgsIsHelpError":  # which Typer does not export; help is shown
+            if isinstance(error, OSError) and error.filename:
+                message = f"{error.filename}: {error.strerror}."
+                code = _fail(arguments, message, "UnexpectedError", 1, as_json)
+            elif type(error).__name__ == "NoArgsIsHelpError":  # which Typer does not export; help is shown
                 code = 2
             elif hasattr(error, "format_message"):  # Typer's own complaints about the command line
                 message = f"{error.format_message().rstrip('.')}. See digitcli --help."
@@ -69,8 +80,18 @@ class _Group(TyperGroup):
                 message = f"Unexpected {type(error).__name__}: {error}\nRun again with --debug and report it."
                 code = _fail(arguments, message, "UnexpectedError", 1, as_json)
         if code == 130:
-            sys.stderr.write("Interrupted.\n")
+            _say(" ".join(["Interrupted.", *self._how_to_go_on]))
+        _drop_what_cannot_be_written()
         sys.exit(code or 0)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Called with the parsed command line; of Ctrl-C, Typer only leaves an exit code."""
+        self._how_to_go_on = ()
+        try:
+            return super().invoke(ctx)
+        except Interrupted as interrupt:
+            self._how_to_go_on = interrupt.args
+            raise
 
 
 def _import_rich_help() -> None:
@@ -89,12 +110,37 @@ def _import_rich_help() -> None:
         del sys.modules[name]
 
 
+def _use_plain_help(command: TyperGroup | TyperCommand) -> None:
+    """For terminals on which Typer's tables would have no room for words."""
+    import typer.core
+    from rich.markup import render
+
+    typer.core.HAS_RICH = False
+    command.help = render(command.help or "").plain
+    for each in command.commands.values() if isinstance(command, TyperGroup) else ():
+        assert isinstance(each, TyperGroup | TyperCommand)
+        _use_plain_help(each)
+
+
 def _fail(arguments: list[str], message: str, kind: str, code: int, as_json: bool) -> int:
-    sys.stderr.write(f"Error: {message}\n")
+    _say(f"Error: {message}")
     if as_json:
         words = arguments[: 2 if arguments[:1] == [DATA] else 1]
         print_json(" ".join(words), {"error": {"kind": kind, "message": message}})
     return code
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # nobody is there to be told, but the exit code still tells
+        sys.stderr.write(f"{printable(text)}\n")
+
+
+def _drop_what_cannot_be_written() -> None:
+    # Else Python would try again when it ends, complain, and change the exit code.
+    try:
+        sys.stdout.flush()
+    except (OSError, OutputError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 app = typer.Typer(
@@ -127,5 +173,8 @@ app.add_typer(data.app, name=DATA)
 
 
 def main() -> None:
-    """Entry point of the `digitcli` command."""
+    """Runs the command line of this process."""
+    # What libraries log, such as Matplotlib that there is no home directory, is no message of ours.
+    logging.getLogger().addHandler(logging.NullHandler())
+    sys.stdout = Stdout(sys.stdout)
     app()

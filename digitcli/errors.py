@@ -52,6 +52,10 @@ class UsageError(DigitcliError):
     exit_code = 2
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, with a message that says how to go on."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not in a list, with the nearest name or else the whole list."""
     import difflib  # only errors should cost its import

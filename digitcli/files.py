@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from digitcli.errors import OutputError
@@ -41,6 +44,32 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
+def readable(name: str) -> str:
+    """A file's name as text for others: bytes that are not UTF-8, lone surrogates in Python, become �."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def write_durably(path: Path, *content: bytes | memoryview) -> None:
+    """Writes a file that is whole, old or new, even if the power fails at any instant."""
+    temporary = path.with_name(f".{path.name}.partial")
+    with temporary.open("wb") as file:
+        file.writelines(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes renamings in a folder last through a power failure, where the system can do that."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 @contextmanager
 def atomic_path(target: Path, *, force: bool = True) -> Iterator[Path]:
     """Yields a temporary path beside `target` to write a file or folder to; renames it when all went well.
@@ -50,9 +79,11 @@ def atomic_path(target: Path, *, force: bool = True) -> Iterator[Path]:
     """
     if not force:
         require_free(target)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    temporary = target.with_name(f".{target.name}{_partial()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(target.parent.absolute())
+        remove(temporary)  # left by a killed process that had our number, as those in containers often have
         yield temporary
         if target.is_dir():
             # A folder cannot be renamed onto another; the old one goes only once the new one is whole.
@@ -61,10 +92,7 @@ def atomic_path(target: Path, *, force: bool = True) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"Cannot write {target}: {error.strerror or error}.") from error
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        elif temporary.exists():
-            temporary.unlink()
+        remove(temporary)
 
 
 @contextmanager
@@ -77,8 +105,9 @@ def atomic_group(target: Path, *, force: bool = False) -> Iterator[Path]:
         require_free(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(target.parent.absolute())
         with tempfile.TemporaryDirectory(
-            dir=target.parent, prefix=f".{target.name}.", suffix=".partial"
+            dir=target.parent, prefix=f".{target.name}.", suffix=_partial()
         ) as folder:
             yield Path(folder, target.name)
             companions = sorted(path for path in Path(folder).iterdir() if path.name != target.name)
@@ -97,3 +126,40 @@ def atomic_group(target: Path, *, force: bool = False) -> Iterator[Path]:
                 path.replace(place)
     except OSError as error:
         raise OutputError(f"Cannot write {target}: {error.strerror or error}.") from error
+
+
+def _partial() -> str:
+    """What the name of a temporary file or folder of this process ends in."""
+    # With the machine's name, since folders may be shared by machines, and by containers.
+    return f".{os.getpid()}@{platform.node()}.partial"
+
+
+@cache  # or a folder that gets thousands of files would be searched as often
+def _remove_abandoned(folder: Path) -> None:
+    """Removes what processes of this machine left there when they were killed."""
+    ours = re.compile(rf"\..+\.(\d+)@{re.escape(platform.node())}\.partial")
+    with suppress(OSError):  # what cannot be tidied up can be written to all the same
+        for path in folder.iterdir():
+            match = ours.fullmatch(path.name)
+            if match and not _is_running(int(match[1])):
+                remove(path)
+
+
+def _is_running(process: int) -> bool:
+    if os.name == "nt":
+        return True  # there, os.kill would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # that of another user; a number that none has
+        return True
+    return True
+
+
+def remove(path: Path) -> None:
+    """Removes a file or folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        path.unlink()

@@ -27,10 +27,10 @@ OUTPUT = "probabilities"
 """What the last layer of a Keras model and the output of a signature are called."""
 
 
-def load_keras(path: Path, kind: Literal["keras", "h5"]) -> tuple[Any, int | None]:
+def load_keras(path: Path, kind: Literal["keras", "h5"], *, safe: bool = True) -> tuple[Any, int | None]:
     """A keras.Model from a .keras or .h5 file, and the only batch size it takes, or None for any.
 
-    Code that a file brings along (Lambda layers) is not run.
+    safe: code that the file brings along (Lambda layers) is not run; see also keras_risks.
     Raises ModelError if it cannot be read or does not take one 28x28 picture.
     """
     import_tensorflow()
@@ -39,7 +39,7 @@ def load_keras(path: Path, kind: Literal["keras", "h5"]) -> tuple[Any, int | Non
     try:
         # Keras goes by the ending of the name, we by the content.
         with _named(path, f"model.{kind}") as named, native_stderr_hidden():
-            model = keras.saving.load_model(named, compile=False, safe_mode=True)
+            model = keras.saving.load_model(named, compile=False, safe_mode=safe)
     except Exception as error:  # Keras raises nearly every kind there is
         raise ModelError(f"{path}: {_why_keras_failed(error)}") from error
     if len(model.inputs) != 1 or len(model.outputs) != 1:
@@ -64,13 +64,12 @@ def load_saved_model(path: Path) -> tuple[Any, int | None]:
     tf = import_tensorflow()
     try:
         with native_stderr_hidden():
-            graph = _serving_graph(path)
+            graph = read_graph(path)
             signature = _signature(path, graph)
             image = _picture_input(path, signature)
             shape = _shape(signature.inputs[image])
             reshape = (-1, *picture_shape(path, shape))
-            # TensorFlow 1 knew no objects.
-            read = _read_tf2 if graph.HasField("object_graph_def") else _read_tf1
+            read = _read_tf2 if _has_objects(graph) else _read_tf1
             function, owner = read(path, graph, signature, image)
     except ModelError:
         raise
@@ -184,11 +183,6 @@ def _named(path: Path, name: str) -> Iterator[Path]:
 
 def _why_keras_failed(error: Exception) -> str:
     text = str(error)
-    if "arbitrary code execution" in text:
-        return (
-            "holds code of its own (a Lambda layer), which is not run for safety. "
-            "Export it to .tflite where it was made."
-        )
     unknown = re.search(r"(?:Could not locate class|Unknown layer:) '(\w+)'", text)
     if unknown:
         return f"Keras does not know its layer {unknown[1]}. Export it to .tflite where it was made."
@@ -197,15 +191,36 @@ def _why_keras_failed(error: Exception) -> str:
     return f"Keras cannot load it, it may be damaged: {first_line(error)}"
 
 
-def _serving_graph(path: Path) -> Any:
-    """The MetaGraphDef for serving; the first one if none is tagged so."""
+def read_graph(path: Path) -> Any:
+    """The MetaGraphDef of a SavedModel for serving; the first one if none is tagged so."""
+    import_tensorflow()
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
     if not saved.meta_graphs:
         raise ModelError(f"{path}: holds no graph; its saved_model.pb is empty.")
     serving = [graph for graph in saved.meta_graphs if "serve" in graph.meta_info_def.tags]
-    return min(serving or saved.meta_graphs, key=lambda graph: len(graph.meta_info_def.tags))
+    chosen = min(serving or saved.meta_graphs, key=lambda graph: len(graph.meta_info_def.tags))
+    if _has_objects(chosen) and len(saved.meta_graphs) > 1:
+        raise ModelError(f"{path}: holds several graphs, which TensorFlow 2 never writes.")
+    return chosen
+
+
+def needed_nodes(path: Path, graph: Any) -> list[Any]:
+    """The NodeDefs of a MetaGraphDef, outside of functions, that run when it is loaded and used."""
+    if _has_objects(graph):
+        return []
+    signature = _signature(path, graph)
+    ends = [signature.outputs[_output(path, signature)].name.split(":")[0]]
+    if graph.HasField("saver_def"):
+        ends.append(graph.saver_def.restore_op_name)
+    v1 = import_tensorflow().compat.v1
+    return list(v1.graph_util.extract_sub_graph(graph.graph_def, ends).node)
+
+
+def _has_objects(graph: Any) -> bool:
+    """Whether a MetaGraphDef is of TensorFlow 2, where all is in functions of objects."""
+    return bool(graph.HasField("object_graph_def"))
 
 
 def _signature(path: Path, graph: Any) -> Any:
@@ -279,13 +294,15 @@ def _read_tf1(path: Path, graph: Any, signature: Any, image: str) -> tuple[Calla
     """Freezes the part of the graph that the output depends on.
 
     tf.saved_model.load refuses a graph with a placeholder that is not in the signature, which is how
-    keep_prob usually is.
+    keep_prob usually is. It also runs what the graph names as its initialiser, which no network needs.
     """
     tf = import_tensorflow()
     v1 = tf.compat.v1
     output = signature.outputs[_output(path, signature)].name
     with v1.Graph().as_default() as whole, v1.Session() as session:
-        v1.saved_model.load(session, list(graph.meta_info_def.tags), str(path))
+        saver = v1.train.import_meta_graph(graph)
+        if saver:
+            saver.restore(session, str(path / "variables" / "variables"))
         frozen = v1.graph_util.convert_variables_to_constants(
             session, whole.as_graph_def(), [output.split(":")[0]]
         )

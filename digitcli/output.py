@@ -6,13 +6,17 @@ they are one document. Notes and progress go to stderr, and progress only shows 
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+from digitcli.errors import OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -22,6 +26,16 @@ SCHEMA = 1
 
 Progress = Callable[[int, int | None], None]
 """How logic reports progress: called with (done, total); total is None while it is not known."""
+
+Note = Callable[[str], None]
+"""How logic tells meanwhile what is good to know, such as what it waits for."""
+
+
+NARROW = 60
+"""Columns of a terminal under which a table that does not fit is told row by row."""
+
+_BREAKS = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code != ord("\n")}
 
 
 class Output:
@@ -66,6 +80,11 @@ class Output:
         """Whether stdout is a terminal, where tables may be drawn."""
         return _may_be_terminal(sys.stdout) and self._stdout.is_terminal
 
+    @property
+    def width(self) -> int:
+        """Columns of the terminal."""
+        return self._stdout.width
+
     def document(self, content: Mapping[str, object]) -> None:
         """With --json, the command's result; otherwise nothing."""
         if self.as_json:
@@ -86,19 +105,26 @@ class Output:
         if self.as_json:
             return
         if not self.is_terminal:
-            self.lines("\t".join(columns), *("\t".join(_cell(value) for value in row) for row in rows))
+            self.lines(*(tab_separated(map(_cell, row)) for row in (columns, *rows)))
             return
+        from rich.measure import Measurement
         from rich.table import Table
         from rich.text import Text
 
         table = Table(title=title, title_justify="left", header_style="bold")
         for column in columns:
             table.add_column(column, justify="right" if column in right else "left")
-        for row in rows:
-            table.add_row(
-                *(value if hasattr(value, "__rich_console__") else Text(_cell(value)) for value in row)
-            )
-        self._stdout.print(table)
+        cells = [[printable(_cell(value)) for value in row] for row in rows]
+        for row in cells:
+            table.add_row(*map(Text, row))
+        console = self._stdout
+        endless = console.options.update(max_width=10_000)
+        if self.width < NARROW and Measurement.get(console, endless, table).minimum > self.width:
+            for row in cells:
+                lines = (f"{column}: {cell}" for column, cell in zip(columns, row, strict=True) if cell)
+                console.print(Text("\n".join(lines) + "\n"))
+        else:
+            console.print(table)
 
     def chart(self, renderable: RenderableType) -> None:
         """Something to look at: shown on a terminal only, since the tables hold its numbers."""
@@ -126,10 +152,12 @@ class Output:
         self._say(f"Warning: {text}", "yellow")
 
     def _say(self, text: str, style: str | None = None) -> None:
-        if _may_be_terminal(sys.stderr):
-            self.messages.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-        else:
-            sys.stderr.write(text + "\n")
+        text = printable(text)
+        with suppress(OSError):  # no work is lost because a message is
+            if _may_be_terminal(sys.stderr):
+                self.messages.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+            else:
+                sys.stderr.write(text + "\n")
 
     @contextmanager
     def progress(self, description: str, *, unit: str = "") -> Iterator[Progress]:
@@ -147,11 +175,10 @@ class Output:
             if unit == "B"
             else (rich_progress.MofNCompleteColumn(),)
         )
+        details = (rich_progress.BarColumn(), *speed, rich_progress.TimeRemainingColumn())
         with rich_progress.Progress(
             rich_progress.TextColumn("{task.description}"),
-            rich_progress.BarColumn(),
-            *speed,
-            rich_progress.TimeRemainingColumn(),
+            *(details if self.messages.width >= NARROW else (rich_progress.TaskProgressColumn(),)),
             console=self.messages,
             transient=True,
         ) as bar:
@@ -162,7 +189,59 @@ class Output:
 def print_json(command: str, content: Mapping[str, object]) -> None:
     """One JSON document on stdout, in the envelope that all commands share."""
     document = {"schema": SCHEMA, "command": command, **content}
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(to_json(document, indent=2) + "\n")
+
+
+def to_json(content: object, *, indent: int | None = None) -> str:
+    """JSON text: with characters beyond ASCII as they are, or escaped where the locale is not in UTF-8.
+
+    A byte of a file's name that is no UTF-8, which Python has as a lone surrogate, is escaped as \\udcXX.
+    """
+    text = json.dumps(content, indent=indent, ensure_ascii=sys.getfilesystemencoding() != "utf-8")
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def tab_separated(cells: Iterable[str]) -> str:
+    """One line; a tab, newline or carriage return in a cell, as names may have, becomes \\t, \\n or \\r."""
+    return "\t".join(cell if cell.isprintable() else cell.translate(_BREAKS) for cell in cells)
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: control characters but newlines escaped, since those in a name may command it."""
+    return text if text.isprintable() else text.translate(_CONTROLS)
+
+
+class Stdout(io.TextIOWrapper):
+    """Stdout for names in any encoding and disks that fill up.
+
+    Bytes of file names that the encoding does not have, which are lone surrogates in Python, are written as
+    they were, and other characters that it does not have as `?`. Raises OutputError if writing fails, so
+    that no such failure is taken for one of another file, but BrokenPipeError if nobody reads any more.
+    """
+
+    def __init__(self, stdout: TextIO) -> None:
+        codecs.register_error("digitcli", _encode_anyhow)
+        raw = _StdoutBytes(stdout.fileno(), "w", closefd=False)
+        buffer = io.BufferedWriter(raw)
+        super().__init__(buffer, stdout.encoding, "digitcli", line_buffering=stdout.isatty())
+
+
+class _StdoutBytes(io.FileIO):
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"Cannot write to stdout: {error.strerror}.") from error
+
+
+def _encode_anyhow(error: UnicodeError) -> tuple[bytes, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    try:
+        return error.object[error.start : error.end].encode("ascii", "surrogateescape"), error.end
+    except UnicodeEncodeError:
+        return b"?", error.start + 1
 
 
 def _may_be_terminal(stream: TextIO) -> bool:

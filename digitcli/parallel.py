@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
-from threading import Lock
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -29,7 +30,7 @@ Result = TypeVar("Result")
 
 # The other end runs `serve` with the same import path, and reads nothing from the current folder.
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from digitcli.parallel import serve; serve()"
-_IN_A_GROUP_OF_ITS_OWN: dict[str, Any] = (
+IN_A_GROUP_OF_ITS_OWN: dict[str, Any] = (
     {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
     if sys.platform == "win32"
     else {"process_group": 0}
@@ -73,6 +74,8 @@ def serve() -> None:
     """The other end: answers calls that come through stdin until that is closed."""
     if sys.platform != "win32":
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # if the other end is gone, so is this one, silently
+    if hasattr(select, "poll"):
+        Thread(target=_end_with_the_other_end, daemon=True).start()
     calls, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a decoder may print must not get among the answers
     while True:
@@ -86,6 +89,14 @@ def serve() -> None:
             answer = False, error
         pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
         answers.flush()
+
+
+def _end_with_the_other_end() -> None:
+    """Waits until stdin is closed, as when the other end was killed, whatever is being done meanwhile."""
+    poll = select.poll()
+    poll.register(0, 0)  # so that calls do not wake it
+    poll.poll()
+    os._exit(1)
 
 
 class _Workers:
@@ -143,7 +154,7 @@ class _Workers:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
-            **_IN_A_GROUP_OF_ITS_OWN,
+            **IN_A_GROUP_OF_ITS_OWN,
         )
         self._processes.add(process)
         return process

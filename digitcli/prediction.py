@@ -62,6 +62,9 @@ LEAST_SIDE = 480
 NO_DIGIT = 0.2
 """If the probabilities of the ten digits sum to less, there is none."""
 
+NO_INK, NONE_FOUND = "no ink", "no digits"
+"""Reasons why nothing was read, not even with a low confidence."""
+
 UNCERTAIN = 0.8
 """Confidence below which an answer is marked: of simulated pictures, every other one of these was misread."""
 
@@ -224,7 +227,7 @@ class _Reader:
 
     def _single(self, name: str, one: One) -> Prediction:
         if one.pixels is None or one.probabilities is None:
-            return Prediction(name, reason="no ink")
+            return Prediction(name, reason=NO_INK)
         probabilities: tuple[float, ...] = tuple(one.probabilities.tolist())
         confidence = max(probabilities)
         digit = probabilities.index(confidence)
@@ -246,7 +249,7 @@ class _Reader:
         except ImageError as error:
             return Prediction(source.name, error=str(error))
         if not lines:
-            return Prediction(source.name, reason="no digits")
+            return Prediction(source.name, reason=NONE_FOUND)
         text = "\n".join("".join(str(digit.digit) for digit in line) for line in lines)
         confidence = math.prod(digit.confidence for line in lines for digit in line)
         if confidence < self.min_confidence:
@@ -292,7 +295,9 @@ def _read_elsewhere(read: _Reader, model: Path, views: int, batch: Sequence[Sour
 
 @cache
 def _loaded(model: Path, views: int) -> classifiers.Classifier:
-    return classifiers.load(model, threads=1, views=views)  # since there are as many processes as cores
+    return classifiers.load_our_own(
+        model, threads=1, views=views
+    )  # since there are as many processes as cores
 
 
 def _killed(source: Source, death: Death, time_limit: float) -> Prediction:

@@ -6,26 +6,27 @@
     model.keras    the trained network
     model.tflite   the same for LiteRT, which `predict` and `evaluate` use
 
-A directory appears complete or not at all, so one that has a run.json is finished.
+A directory appears complete or not at all; while it is in the making there is NAME.unfinished beside it.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from digitcli.errors import ModelError
-from digitcli.files import atomic_path, require_replaceable
 
 RUNS = Path("MNIST/runs")
 KERAS_MODEL = "model.keras"
 LITERT_MODEL = "model.tflite"
 RECORD = "run.json"
 HISTORY = "history.csv"
+UNFINISHED = ".unfinished"
+"""What is added to the name of a run while its training is not finished, see training/unfinished.py."""
 BUNDLED = Path(__file__).parent / "assets" / LITERT_MODEL
 """Comes with digitcli, for those who never trained; its card lies beside it."""
 
@@ -44,32 +45,24 @@ class FoundModel:
     description: str
 
 
-def free_directory(name: str) -> Path:
-    """Where a run of that name goes: MNIST/runs/NAME, or NAME-2, NAME-3 … if that is taken."""
-    directory, n = RUNS / name, 1
-    while directory.exists():
-        n += 1
-        directory = RUNS / f"{name}-{n}"
-    return directory
+def free_directories(name: str) -> Iterator[Path]:
+    """Where a run of that name may go: MNIST/runs/NAME, NAME-2, NAME-3 …, as far as they are free."""
+    for n in itertools.count(1):
+        directory = RUNS / (name if n == 1 else f"{name}-{n}")
+        if not directory.exists():
+            yield directory
 
 
-@contextmanager
-def writing(directory: Path, *, force: bool = False) -> Iterator[Path]:
-    """Yields a temporary folder that becomes `directory` when the body is done.
-
-    Raises OutputError if it is there already and `force` is false, if it is there and no run, or if it
-    cannot be written.
-    """
-    require_replaceable(directory, RECORD)
-    with atomic_path(directory, force=force) as temporary:
-        temporary.mkdir()
-        yield temporary
+def unfinished(directory: Path) -> Path:
+    """The folder that is there while the training of the run at `directory` is not finished."""
+    return directory.with_name(directory.name + UNFINISHED)
 
 
 def write_record(directory: Path, record: dict[str, Any]) -> None:
     """Writes run.json."""
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    (directory / RECORD).write_text(text, encoding="utf-8")
+    # In names that are no UTF-8 there are lone surrogates, which so become what JSON has for them.
+    (directory / RECORD).write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def read_record(directory: Path) -> dict[str, Any]:
@@ -103,6 +96,10 @@ def find_model(path: Path | None = None, *, prefer: str = LITERT_MODEL) -> Found
             return FoundModel(BUNDLED, None, "the one that comes with digitcli")
         return FoundModel(_model_of(run, prefer), run, f"the newest run, {run}")
     if not path.exists():
+        if unfinished(path).exists():
+            raise ModelError(
+                f"The training of {path} is not finished. Go on with it: digitcli train --resume {path}"
+            )
         raise ModelError(f"There is no model at {path}.")
     if (path / RECORD).exists():
         return FoundModel(_model_of(path, prefer), path, f"the run {path}")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 from typer.testing import CliRunner
 
+from digitcli import trial
 from digitcli.cli import app
 from digitcli.errors import ModelError
 from digitcli.exporting.browser import Browser
@@ -40,6 +41,20 @@ def _empty_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DIGITCLI_MIRROR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("TERMINAL_WIDTH", "100")
+
+
+@pytest.fixture(autouse=True)
+def _models_are_tried_in_this_process(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Saves the seconds that TensorFlow takes to start, except where `trials` is asked for."""
+    if "trials" not in request.fixturenames:
+        monkeypatch.setattr(trial, "_passes", lambda path, kind: trial.refuse_risks(path, kind) is None)
+
+
+@pytest.fixture
+def trials() -> None:
+    """Models are tried in a process of their own, as they are outside of tests."""
 
 
 @pytest.fixture(scope="session")

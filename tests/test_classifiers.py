@@ -5,9 +5,11 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import strangers
 import tiny_models
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -155,6 +157,21 @@ class TestKeras:
         tiny_models.keras_model().save(path)
         assert_gives_expected(classifiers.load(path.rename(tmp_path / "model.bin")))
 
+    def test_an_h5_file_as_keras_2_wrote_it_is_read(self, tmp_path: Path) -> None:
+        def edit(config: dict[str, Any]) -> None:
+            layers = config["config"]["layers"]
+            layers[0]["config"] = {"batch_input_shape": [None, 28, 28, 1], "name": "flatten_input"}
+            layers[-1]["config"]["kernel_initializer"] = {
+                "class_name": "VarianceScaling",
+                "config": {"scale": 1.0, "mode": "fan_avg", "distribution": "uniform", "seed": None},
+            }
+            for layer in layers:
+                for key in ("module", "registered_name", "build_config"):
+                    layer.pop(key, None)
+                layer["config"]["dtype"] = "float32"
+
+        assert_gives_expected(classifiers.load(strangers.write_h5(tmp_path / "m.h5", edit)))
+
     def test_a_fixed_batch_is_kept(self, tmp_path: Path) -> None:
         import keras
 
@@ -169,7 +186,7 @@ class TestKeras:
 
         model = keras.Sequential([tiny_models.keras_model(), keras.layers.Lambda(lambda x: x * 1)])
         model.save(tmp_path / "m.keras")
-        with pytest.raises(ModelError, match=r"m\.keras: .*Lambda.* not run for safety"):
+        with pytest.raises(ModelError, match=r"m\.keras: .*Lambda"):
             classifiers.load(tmp_path / "m.keras")
 
     def test_a_layer_that_keras_does_not_know_is_named(self, tmp_path: Path) -> None:
@@ -181,7 +198,7 @@ class TestKeras:
 
         model = keras.Sequential([tiny_models.keras_model(), Unheard()])
         model.save(tmp_path / "m.keras")
-        with pytest.raises(ModelError, match=r"m\.keras: Keras does not know its layer Unheard"):
+        with pytest.raises(ModelError, match=r"m\.keras: Keras does not know its layer 'Unheard'"):
             classifiers.load(tmp_path / "m.keras")
 
     def test_wrong_sizes_are_told(self, tmp_path: Path) -> None:

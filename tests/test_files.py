@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 import pytest
 
 from digitcli.errors import OutputError
-from digitcli.files import atomic_path
+from digitcli.files import atomic_path, write_durably
 
 
 def interrupt_after_writing(path):
@@ -57,3 +60,18 @@ def test_target_below_a_file_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="Cannot write"), atomic_path(tmp_path / "file" / "out"):
         pytest.fail("the body must not run")
+
+
+def test_what_is_written_durably_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    target = tmp_path / "out.txt"
+    synced = []
+
+    def sync(descriptor, fsync=os.fsync):
+        fsync(descriptor)
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append(("folder" if is_folder else "file", target.exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    write_durably(target, b"who", b"le")
+    assert target.read_bytes() == b"whole"
+    assert synced == [("file", False), ("folder", True)]

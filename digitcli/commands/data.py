@@ -85,7 +85,7 @@ def fetch(
     out = options.output("data fetch", json, quiet, verbose, debug)
     folder = to or load.cache_folder()
     with out.progress("Downloading MNIST", unit="B") as progress:
-        files = download.fetch(folder, progress)
+        files = download.fetch(folder, progress, out.note)
     out.document(
         {
             "folder": str(folder),
@@ -173,7 +173,9 @@ def convert(
 
     out = options.output("data convert", json, quiet, verbose, debug)
     with out.progress("Reading data", unit="B") as progress:
-        dataset = load.convert(source, target, format_name, force=force, on_progress=progress)
+        dataset = load.convert(
+            source, target, format_name, force=force, on_progress=progress, on_note=out.note
+        )
     counts = {
         "train": len(dataset.train) if dataset.train else 0,
         "test": len(dataset.test) if dataset.test else 0,

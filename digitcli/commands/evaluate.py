@@ -31,6 +31,7 @@ def evaluate(
     model: options.Model = None,
     data: options.Data = "mnist",
     views: options.Views = 1,
+    trust: options.Trust = False,
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also score the images turned, shifted, blurred and so on.")
     ] = False,
@@ -82,7 +83,8 @@ def evaluate(
     if report is not None and not force:
         require_free(report)
     found = [runs.find_model(source) for source in (named or [model])]
-    loaded = [classifiers.load(each.path, views=views) for each in found]
+    trusted = out.warn if trust else None
+    loaded = [classifiers.load(each.path, views=views, trust=trusted) for each in found]
     for each, classifier in zip(found, loaded, strict=True):
         out.note(f"Model: {each.description}, through {classifier.runtime}.")
     dataset = options.read_data(data, out)

@@ -35,6 +35,7 @@ def export(
     license: Annotated[
         str, typer.Option(metavar="TEXT", help="The licence of the model, for those who get the export.")
     ] = exporting.UNSPECIFIED,
+    trust: options.Trust = False,
     force: options.Force = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -92,6 +93,7 @@ def export(
             name=name,
             license="Apache-2.0" if found.path == runs.BUNDLED else license,
             force=force,
+            trust=out.warn if trust else None,
             on_progress=progress,
         )
     left_out = sorted(set(exporting.format_names()) - {each.format for each in results})

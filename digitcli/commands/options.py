@@ -43,6 +43,15 @@ Views = Annotated[
 ]
 
 
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Let the model run code, read and write files and take any memory and time, if it wants to.",
+    ),
+]
+
+
 def output(command: str, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> Output:
     """The sink for one command. `debug` is read by cli, which also shows errors from before this point."""
     return Output(command, as_json=as_json, quiet=quiet, verbose=verbose or debug)
@@ -54,7 +63,7 @@ def read_data(source: str, out: Output) -> DataSet:
 
     drawn = "simulated" in source.split("+")  # which takes minutes, and counts pictures
     with out.progress("Drawing pictures" if drawn else "Reading data", unit="" if drawn else "B") as progress:
-        dataset = load(source, progress)
+        dataset = load(source, progress, out.note)
     if dataset.warning:
         out.warn(dataset.warning)
     return dataset

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,6 +48,10 @@ def predict(
         Path | None,
         typer.Option("--output", "-o", help="Write to this file; its suffix tells the format, too."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with --output where the same command was stopped, if it was."),
+    ] = False,
     top_k: Annotated[
         int, typer.Option("--top-k", "-k", min=1, max=10, help="Show so many of the likeliest digits.")
     ] = 1,
@@ -68,6 +72,7 @@ def predict(
         ),
     ] = SECONDS,
     views: options.Views = 1,
+    trust: options.Trust = False,
     force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -104,12 +109,14 @@ def predict(
 
       digitcli predict letters.zip mnist.npz --format jsonl
 
+      digitcli predict scans/ --output digits.csv --resume
+
       find . -name '*.jpg' | digitcli predict - --json | jq .results
     """
     from digitcli import classifiers, prediction, runs
-    from digitcli.commands.predict_results import draw, print_results, require_parquet, write_results
+    from digitcli.commands.predict_results import draw, print_results, require_parquet
     from digitcli.commands.reading_display import with_progress
-    from digitcli.files import atomic_path
+    from digitcli.commands.results_file import ResultsFile
     from digitcli.sources.expand import expand
 
     if many and top_k > 1:
@@ -119,35 +126,46 @@ def predict(
     format = _format(format, output, as_json, show)
     if format is Format.PARQUET:
         require_parquet()
+    if resume and not output:
+        raise UsageError("--resume needs --output, the file to go on with.")
     sources = expand(pictures, sys.stdin.buffer)
     out = options.output("predict", format is Format.JSON, quiet, verbose, debug)
     if annotate:
-        sources = _annotatable(sources, annotate, force)
-    found = runs.find_model(model)
-    classifier = classifiers.load(found.path, views=views)
-    out.note(f"Model: {found.description}, through {classifier.runtime}.")
-    described = {"path": str(found.path), "runtime": classifier.runtime}
-
-    tally: Counter[bool] = Counter()
+        sources = _annotatable(sources, annotate, force or resume)
     mode: prediction.Mode = "single" if single else "many" if many else "auto"
     layout = Layout(mode, top_k)
-    predictions = prediction.predict(
-        sources,
-        classifier,
-        mode=mode,
-        min_confidence=min_confidence,
-        annotate=annotate,
-        time_limit=time_limit,
-    )
-    results = _counted(predictions, tally)
-    # Results that come one by one on the terminal show the progress themselves.
-    one_by_one = show or format in (Format.PLAIN, Format.CSV, Format.JSONL)
-    if out.shows_progress and not (one_by_one and out.is_terminal and not output):
-        results = with_progress(results, pictures, out)
-    with closing(predictions), closing(results):
+    tally: Counter[bool] = Counter()
+    with ExitStack() as stack:
+        file = None
         if output and format:
-            with atomic_path(output, force=force) as path:
-                write_results(results, path, format, layout, described)
+            file = stack.enter_context(ResultsFile(output, format, layout, force=force, resume=resume))
+            if file.finished:
+                out.note(f"{output} is there already; nothing is left to do.")
+                return
+            sources = file.left(sources)
+            tally.update({True: file.errors, False: file.done.total() - file.errors})
+        found = runs.find_model(model)
+        classifier = classifiers.load(found.path, views=views, trust=out.warn if trust else None)
+        out.note(f"Model: {found.description}, through {classifier.runtime}.")
+        described = {"path": str(found.path), "runtime": classifier.runtime}
+
+        predictions = prediction.predict(
+            sources,
+            classifier,
+            mode=mode,
+            min_confidence=min_confidence,
+            annotate=annotate,
+            time_limit=time_limit,
+        )
+        results = _counted(predictions, tally)
+        # Results that come one by one on the terminal show the progress themselves.
+        one_by_one = show or format in (Format.PLAIN, Format.CSV, Format.JSONL)
+        if out.shows_progress and not (one_by_one and out.is_terminal and not output):
+            results = with_progress(results, pictures, out, done=tally.total())
+        stack.enter_context(closing(predictions))
+        stack.enter_context(closing(results))
+        if file:
+            file.write(results, described)
             out.note(f"Wrote {output}: {tally.total()} pictures.")
         elif show and out.is_terminal:
             draw(results, out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digitcli.errors import MissingExtraError
-from digitcli.output import SCHEMA, Output
+from digitcli.files import readable
+from digitcli.output import SCHEMA, Output, printable, tab_separated, to_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,9 @@ PARQUET_ROWS = 10_000
 
 TABLE_ROWS = 500
 """Rows of a table on the terminal, which are kept until it is drawn. More begin another one."""
+
+BESIDE = 40
+"""Columns of a terminal that has room for bars beside a picture."""
 
 _KEYS: dict[Mode, tuple[str, ...]] = {
     "single": ("path", "digit", "confidence", "uncertain", "top", "reason", "error"),
@@ -63,7 +66,7 @@ class Layout:
         return ["path", what, "confidence", *(["top"] if self.top_k > 1 else []), "note"]
 
     def row(self, result: Prediction) -> list[str]:
-        """Text without newlines."""
+        """Text; only a path may have newlines."""
         confidence = "" if result.confidence is None else f"{result.confidence:.4f}"
         if self.top_k == 1:
             return [result.path, _on_one_line(result), confidence, _note(result)]
@@ -87,7 +90,12 @@ class Layout:
             "reason": result.reason,
             "error": result.error,
         }
-        return {key: everything[key] for key in _KEYS[self.mode]}
+        return {key: everything[key] for key in self.keys}
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Those of the objects."""
+        return _KEYS[self.mode]
 
     def parquet_types(self) -> dict[str, Any]:
         """The pyarrow type of each key of the objects."""
@@ -105,7 +113,7 @@ class Layout:
             "reason": pa.string(),
             "error": pa.string(),
         }
-        return {key: everything[key] for key in _KEYS[self.mode]}
+        return {key: everything[key] for key in self.keys}
 
 
 def print_results(
@@ -120,24 +128,17 @@ def print_results(
     model: what a JSON document says of it.
     """
     if format is None and out.is_terminal:
-        rows = map(layout.row, results)
-        while some := list(islice(rows, TABLE_ROWS)):
+        cells = map(layout.row, results)
+        while some := list(islice(cells, TABLE_ROWS)):
             out.table(layout.columns, some, right=("confidence",))
         return
-    for text in _texts(results, format, layout, model):
+    if format is Format.JSON:
+        texts = document((to_json(layout.as_dict(result)) for result in results), model)
+    else:
+        texts = rows(results, format, layout)
+    for text in texts:
         sys.stdout.write(text)
         sys.stdout.flush()
-
-
-def write_results(
-    results: Iterable[Prediction], path: Path, format: Format, layout: Layout, model: Mapping[str, str]
-) -> None:
-    """Writes a file that holds what would be printed, or Parquet."""
-    if format is Format.PARQUET:
-        _write_parquet(results, layout, path)
-        return
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(_texts(results, format, layout, model))
 
 
 def require_parquet() -> None:
@@ -152,9 +153,13 @@ def draw(results: Iterable[Prediction], out: Output) -> None:
 
     for result in results:
         if result.error:
-            out.chart(Text(result.error, style="red"))  # which names the picture
+            out.chart(Text(printable(result.error), style="red"))  # which names the picture
         else:
-            parts = [(result.path, "bold"), (_on_one_line(result), "bold cyan"), (_note(result), "yellow")]
+            parts = [
+                (printable(result.path), "bold"),
+                (_on_one_line(result), "bold cyan"),
+                (_note(result), "yellow"),
+            ]
             out.chart(Text("  ").join(Text(*part) for part in parts if part[0]))
         if result.image is not None:
             _draw_one(result.image, result.probabilities, out)
@@ -172,15 +177,19 @@ def _note(result: Prediction) -> str:
 
 
 def _draw_one(pixels: NDArray[np.uint8], probabilities: Sequence[float], out: Output) -> None:
-    """What was classified, beside the bars of the ten probabilities."""
+    """What was classified, beside the bars of the ten probabilities, or above them if there is no room."""
     from rich.table import Table
 
     from digitcli.charts import Bars, Picture
 
+    shares = {str(digit): share for digit, share in enumerate(probabilities)}
+    if out.width < BESIDE:
+        out.chart(Picture(pixels))
+        out.chart(Bars(shares))
+        return
     beside = Table.grid(padding=(0, 1))
     beside.add_column(vertical="middle", no_wrap=True)  # so that a narrow terminal shortens the bars
     beside.add_column(vertical="middle")
-    shares = {str(digit): share for digit, share in enumerate(probabilities)}
     beside.add_row(Picture(pixels), Bars(shares))
     out.chart(beside)
 
@@ -198,37 +207,41 @@ def _draw_line(line: Sequence[Digit], out: Output) -> None:
     out.chart(Columns(drawn, padding=(0, 1)))
 
 
-def _texts(
-    results: Iterable[Prediction], format: Format | None, layout: Layout, model: Mapping[str, str]
+def rows(
+    results: Iterable[Prediction], format: Format | None, layout: Layout, *, header: bool = True
 ) -> Iterator[str]:
-    """What is written, in pieces of whole results."""
-    # Nothing comes before the first result is there: without any, an error is all there is to say.
-    if format is Format.JSON:
-        head = {"schema": SCHEMA, "command": "predict", "model": model}
-        before = json.dumps(head, indent=2, ensure_ascii=False).removesuffix("\n}") + ',\n  "results": ['
+    """A line for each result: JSON, CSV or tab-separated, which only without a format has a header."""
+    # The header comes with the first result: without any, an error is all there is to say.
+    if format is Format.JSONL:
         for result in results:
-            yield f"{before}\n    {_json(layout.as_dict(result))}"
-            before = ","
-        yield "\n  ]\n}\n"
-    elif format is Format.JSONL:
-        for result in results:
-            yield _json(layout.as_dict(result)) + "\n"
-    else:
-        line = _csv_line if format is Format.CSV else _tab_separated
-        header = "" if format is Format.PLAIN else line(layout.columns)
-        for result in results:
-            yield header + line(layout.row(result))
-            header = ""
+            yield to_json(layout.as_dict(result)) + "\n"
+        return
+    line = _csv_line if format is Format.CSV else _tab_separated_line
+    before = line(layout.columns) if header and format is not Format.PLAIN else ""
+    for result in results:
+        yield before + line(layout.row(result))
+        before = ""
 
 
-def _write_parquet(results: Iterable[Prediction], layout: Layout, path: Path) -> None:
+def document(objects: Iterable[str], model: Mapping[str, str]) -> Iterator[str]:
+    """One JSON document of the objects, in pieces; what comes first comes with the first of them."""
+    head = {"schema": SCHEMA, "command": "predict", "model": model}
+    before = to_json(head, indent=2).removesuffix("\n}") + ',\n  "results": ['
+    for each in objects:
+        yield f"{before}\n    {each}"
+        before = ","
+    yield "\n  ]\n}\n"
+
+
+def write_parquet(objects: Iterable[Mapping[str, Any]], layout: Layout, path: Path) -> None:
+    """Writes a Parquet file of what `Layout.as_dict` gives."""
     import pyarrow as pa
     from pyarrow import parquet
 
     schema = pa.schema(layout.parquet_types())
-    rows = map(layout.as_dict, results)
-    with parquet.ParquetWriter(path, schema) as writer:
-        while some := list(islice(rows, PARQUET_ROWS)):
+    objects = iter(objects)
+    with path.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
+        while some := [_in_utf_8(each) for each in islice(objects, PARQUET_ROWS)]:
             writer.write_table(pa.Table.from_pylist(some, schema))
 
 
@@ -248,9 +261,9 @@ def _csv_line(cells: Sequence[str]) -> str:
     return line
 
 
-def _tab_separated(cells: Sequence[str]) -> str:
-    return "\t".join(cells) + "\n"
+def _tab_separated_line(cells: Sequence[str]) -> str:
+    return tab_separated(cells) + "\n"
 
 
-def _json(content: Mapping[str, object]) -> str:
-    return json.dumps(content, ensure_ascii=False)
+def _in_utf_8(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: readable(value) if isinstance(value, str) else value for key, value in row.items()}

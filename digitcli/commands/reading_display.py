@@ -20,22 +20,23 @@ REFRESHES = 5
 
 
 def with_progress(
-    results: Iterable[Result], pictures: list[str], out: Output
+    results: Iterable[Result], pictures: list[str], out: Output, *, done: int = 0
 ) -> Generator[Result, None, None]:
     """The results, while a line on stderr moves with them; it vanishes at the end.
 
     pictures: the words of the command line. What they mean is counted aside, so that nothing waits for it.
+    done: how many of them have their results from before.
     """
     next_move = time.monotonic() + PATIENCE
     line: _Line | None = None
     with ExitStack() as stack:
-        for done, result in enumerate(results, 1):
+        for number, result in enumerate(results, done + 1):
             if time.monotonic() > next_move:
                 if not line:
                     line = _Line(out)
                     stack.enter_context(line.bar)
                     threading.Thread(target=line.count, args=[pictures], daemon=True).start()
-                line.move(done)
+                line.move(number)
                 next_move = time.monotonic() + 1 / REFRESHES
             yield result
 

@@ -9,16 +9,22 @@ import typer
 
 from digitcli import models
 from digitcli.commands import options
+from digitcli.errors import UsageError
 from digitcli.output import Output
 
 if TYPE_CHECKING:
+    from digitcli.data.digits import DataSet
+    from digitcli.training.config import TrainConfig
     from digitcli.training.run import TrainedRun
 
 Network = "Network"
 Training = "Training"
+STARTING = "Starting TensorFlow"
+_TO_RESUME_WITH = {"resume", "data", "json", "quiet", "verbose", "debug"}
 
 
 def train(
+    context: typer.Context,
     preset: Annotated[
         str, typer.Option("--preset", "-p", metavar="NAME", help=f"One of: {', '.join(models.PRESETS)}.")
     ] = models.DEFAULT_PRESET,
@@ -31,6 +37,12 @@ def train(
         typer.Option("--output", "-o", help="The run directory. Default: MNIST/runs/PRESET-lrLR-eEPOCHS."),
     ] = None,
     force: options.Force = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="Go on with a training that was stopped, as if it had never been stopped."
+        ),
+    ] = None,
     hidden: Annotated[
         str | None,
         typer.Option(metavar="512,64", help="Units of the hidden layers.", rich_help_panel=Network),
@@ -110,8 +122,13 @@ def train(
       digitcli train --preset best --ensemble 5
 
       digitcli train --hidden 300,100 --preset mlp-512 --lr 0.002 --patience 3
+
+      digitcli train --resume MNIST/runs/cnn-lr0.008-e18
     """
     out = options.output("train", json, quiet, verbose, debug)
+    if resume:
+        _resume(resume, _data_to_resume(context, data), out)
+        return
     if list_presets:
         _show_presets(out)
         return
@@ -140,15 +157,10 @@ def train(
         require_free(output)
 
     dataset = options.read_data(data, out)
-    out.note(f"Data: {dataset.origin}")
-    members = f"{config.members} networks of " if config.members > 1 else ""
-    length = f"{config.recipe.epochs} epochs" if config.time_budget is None else f"{config.time_budget:g} s"
-    out.note(f"Training {config.preset}: {members}{models.parameter_count(config.model):,} parameters, "
-             f"{length}, seed {config.seed}")  # fmt: skip
-
+    _announce("Training", config, dataset, out)
     from digitcli.commands.training_display import TrainingDisplay
 
-    with out.progress("Starting TensorFlow"):
+    with out.progress(STARTING):
         from digitcli.training.run import train as train_run
 
     with TrainingDisplay(out, config) as display:
@@ -156,12 +168,58 @@ def train(
             config,
             dataset,
             output,
+            source=data,
             force=force,
             tensorboard=tensorboard,
             on_step=display.step,
             on_epoch=display.epoch,
+            on_warning=out.warn,
         )
     _show_run(out, run)
+
+
+def _data_to_resume(context: typer.Context, data: str) -> str | None:
+    """--data, if it was given. Raises UsageError for options that a resumed training has already."""
+    given = {
+        name
+        for name in context.params
+        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
+    }
+    for name in sorted(given - _TO_RESUME_WITH):
+        raise UsageError(
+            f"--{name.replace('_', '-')} contradicts --resume, which goes on as the training was begun. "
+            "Leave it out."
+        )
+    return data if "data" in given else None
+
+
+def _resume(directory: Path, data: str | None, out: Output) -> None:
+    from digitcli.training import unfinished
+
+    plan = unfinished.read_plan(directory)
+    source = data or plan.source
+    if source is None:
+        raise UsageError(
+            "This training was begun from Python, so its data are not known. Name them with --data."
+        )
+    dataset = options.read_data(source, out)
+    _announce("Resuming", plan.config, dataset, out)
+    from digitcli.commands.training_display import TrainingDisplay
+
+    with out.progress(STARTING):
+        from digitcli.training.run import resume
+
+    with TrainingDisplay(out, plan.config) as display:
+        run = resume(directory, dataset, on_step=display.step, on_epoch=display.epoch, on_warning=out.warn)
+    _show_run(out, run)
+
+
+def _announce(doing: str, config: TrainConfig, dataset: DataSet, out: Output) -> None:
+    out.note(f"Data: {dataset.origin}")
+    members = f"{config.members} networks of " if config.members > 1 else ""
+    length = f"{config.recipe.epochs} epochs" if config.time_budget is None else f"{config.time_budget:g} s"
+    out.note(f"{doing} {config.preset}: {members}{models.parameter_count(config.model):,} parameters, "
+             f"{length}, seed {config.seed}")  # fmt: skip
 
 
 def _show_presets(out: Output) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from digitcli.output import Output
+from digitcli.output import NARROW, Output
 
 if TYPE_CHECKING:
     from digitcli.training.config import TrainConfig
@@ -24,14 +24,17 @@ class TrainingDisplay:
         self._epochs = config.recipe.epochs if config.time_budget is None else None
         self._bar: Progress | None = None
         if out.shows_progress:
-            self._bar = Progress(
-                TextColumn("{task.description}"),
+            details = (
                 BarColumn(bar_width=None),
                 TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
                 TextColumn("loss {task.fields[loss]:.4f}"),
                 TextColumn("accuracy {task.fields[accuracy]:.2%}"),
                 TextColumn("{task.fields[speed]:,.0f} images/s"),
                 TimeRemainingColumn(compact=True),
+            )
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                *(details if out.messages.width >= NARROW else (TaskProgressColumn(),)),
                 console=out.messages,
                 transient=True,
                 refresh_per_second=5,

@@ -14,9 +14,10 @@ from digitcli.data import formats, mnist
 from digitcli.data.digits import DataSet, Digits
 from digitcli.errors import DataError, DigitcliError
 from digitcli.files import atomic_path, require_only
-from digitcli.output import Progress
+from digitcli.output import Note, Progress
 
 FOLDER = Path("MNIST")
+NAMES = ("mnist", "synthetic", "auto", "simulated", "printed")
 NO_DATA = {"runs", "README.md"}
 """What else lives in MNIST/."""
 
@@ -45,17 +46,27 @@ def places() -> list[Place]:
     inside = sorted(FOLDER.iterdir()) if FOLDER.is_dir() else []
     return [
         _look("MNIST/", FOLDER, (path for path in inside if path.name not in NO_DATA)),
-        _look("$DIGITCLI_DATA", Path(own).expanduser() if own else None),
+        _look("$DIGITCLI_DATA", Path(os.path.expanduser(own)) if own else None),
         _look("the cache", cache_folder()),
     ]
 
 
 def cache_folder() -> Path:
-    """Where MNIST is downloaded to, and found again by every later run of this user."""
-    return Path(platformdirs.user_cache_dir("digitcli")) / "mnist"
+    """Where MNIST is downloaded to, and found again by every later run of this user.
+
+    MNIST/ here for a user without a home directory, for whom there is no such place.
+    """
+    try:
+        return Path(platformdirs.user_cache_dir("digitcli")) / "mnist"
+    except RuntimeError:
+        return FOLDER
 
 
-def load(source: str, on_progress: Progress = lambda done, total: None) -> DataSet:
+def load(
+    source: str,
+    on_progress: Progress = lambda done, total: None,
+    on_note: Note = lambda text: None,
+) -> DataSet:
     """The data set that `source` names.
 
     source: `mnist` (looked for in `places()`, else downloaded to the cache), `synthetic` (built in),
@@ -63,6 +74,7 @@ def load(source: str, on_progress: Progress = lambda done, total: None) -> DataS
         these with + between: their training parts together, and the test part of the first. To be mixed in
         there are `simulated` (cut out of pictures as people make them) and `printed` (typefaces).
     on_progress: called with bytes, read or downloaded.
+    on_note: told if another process is downloading MNIST, which is waited for.
 
     The DataSet's origin tells what was found, and whether it is the genuine MNIST.
     Raises DataError if nothing is found or what is found is damaged.
@@ -78,10 +90,10 @@ def load(source: str, on_progress: Progress = lambda done, total: None) -> DataS
 
         return printed.dataset()
     if source == "mnist":
-        return _load_mnist(on_progress)
+        return _load_mnist(on_progress, on_note)
     if source == "auto":
         try:
-            return _load_mnist(on_progress)
+            return _load_mnist(on_progress, on_note)
         except MnistAbsentError:
             dataset = _synthetic()
             return replace(
@@ -90,15 +102,23 @@ def load(source: str, on_progress: Progress = lambda done, total: None) -> DataS
                 warning="MNIST cannot be had here, so SYNTHETIC digits are used instead. "
                 "To see why: digitcli data status",
             )
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))  # Path.expanduser would raise where there is no such home
     if "+" in source and not path.exists():
-        return _mix([load(each, on_progress) for each in source.split("+")])
+        return _mix([load(each, on_progress, on_note) for each in source.split("+")])
     if not path.exists():
         raise DataError(
             f"There is no data set '{source}': no such file or folder. "
-            f"Give a path, or one of the names mnist, synthetic, auto, simulated, printed."
+            f"Give a path, or one of the names {', '.join(NAMES)}."
         )
     return _load_path(path, on_progress)[0]
+
+
+def absolute(source: str) -> str:
+    """The same source, with paths that are good in any working directory."""
+    if "+" in source and not Path(source).expanduser().exists():
+        return "+".join(map(absolute, source.split("+")))
+    path = Path(source).expanduser()
+    return source if source in NAMES or not path.exists() else str(path.absolute())
 
 
 def convert(
@@ -108,6 +128,7 @@ def convert(
     *,
     force: bool = False,
     on_progress: Progress = lambda done, total: None,
+    on_note: Note = lambda text: None,
 ) -> DataSet:
     """Writes what `load(source)` finds to `target` in the named format, and returns it.
 
@@ -116,7 +137,7 @@ def convert(
     """
     data_format = formats.get(format_name)
     with atomic_path(target, force=force) as temporary:
-        dataset = load(source, on_progress)
+        dataset = load(source, on_progress, on_note)
         data_format.write(dataset, temporary)
         if target.is_dir():
             new = {entry.name for entry in temporary.iterdir()} if temporary.is_dir() else set()
@@ -151,7 +172,7 @@ def _look(name: str, path: Path | None, inside: Iterable[Path] = ()) -> Place:
     return Place(name, path, None, "holds no data set")
 
 
-def _load_mnist(on_progress: Progress) -> DataSet:
+def _load_mnist(on_progress: Progress, on_note: Note) -> DataSet:
     tried = []
     for place in places():
         if place.found:
@@ -166,7 +187,7 @@ def _load_mnist(on_progress: Progress) -> DataSet:
     from digitcli.data import download
 
     try:
-        download.fetch(cache_folder(), on_progress)
+        download.fetch(cache_folder(), on_progress, on_note)
     except DigitcliError as error:
         raise MnistAbsentError(
             "\n".join(

@@ -81,7 +81,7 @@ def write(
             doubtful=_gallery(result, digits, result.right, confidence),
             settings=dict(_flat(record)),
         )
-        (temporary / PAGE).write_text(page, encoding="utf-8")
+        (temporary / PAGE).write_text(page, encoding="utf-8", errors="replace")
     return folder / PAGE
 
 

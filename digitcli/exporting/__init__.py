@@ -10,7 +10,7 @@ and if need be
     second(path)            a second entry of what was written, ready to run, to be proved too
     BOUND                   how far it may be from the original; default: parity.EXACT
     takes(network)          whether it can be made from a network; default: from every one
-    load(path)              the written export, ready to run; default: classifiers.load
+    load(path)              the written export, ready to run; default: classifiers.load_our_own
 To add a format, add such a module.
 """
 
@@ -89,6 +89,7 @@ def export(
     name: str | None = None,
     license: str = UNSPECIFIED,
     force: bool = False,
+    trust: Callable[[str], None] | None = None,
     on_progress: Progress = lambda done, total: None,
 ) -> list[Export]:
     """Writes `model` in that format, loads it again in its own runtime, and compares both.
@@ -97,7 +98,7 @@ def export(
     target: the file or folder. A README.md lies in the folder, or beside the file, called as it with .md.
     data: its test part tells the accuracy; its training part shows what pictures are like.
     name: of the model, for the README; by default that of its file.
-    license: that the model is under.
+    license: that the model is under. trust: as for classifiers.load.
 
     Whatever the model takes and gives, the export takes float 28x28x1 in 0-1 and gives probabilities. That
     needs a Keras model or a SavedModel; a .tflite can only be exported as one, if it does so already.
@@ -105,10 +106,10 @@ def export(
     ModelError if the model cannot be read or written so or the proof fails, MissingExtraError if a package is
     not installed. Then nothing is left behind.
     """
-    from digitcli import classifiers, evaluation
+    from digitcli import classifiers, evaluation, trial
     from digitcli.exporting.material import Material, describe, typical
     from digitcli.exporting.readme import readme
-    from digitcli.files import atomic_group, require_free, require_only, require_replaceable
+    from digitcli.files import atomic_group, readable, require_free, require_only, require_replaceable
 
     chosen = format_names() if format == ALL else [format]
     for each in chosen:
@@ -121,14 +122,14 @@ def export(
         require_free(companion)
     with atomic_group(target, force=force) as temporary:
         on_progress(0, len(chosen))
-        original = classifiers.load(model)
+        original = classifiers.load(model, trust=trust)
         if format == ALL:
             chosen = [each for each in chosen if _takes(each, original.network)]
             if not chosen:
                 raise _stays(model, "anything else")
             temporary.mkdir()
         accuracy = evaluation.evaluate(original, data.scored).accuracy
-        about = describe(name or model.stem, original.classes, accuracy, _called(data), license)
+        about = describe(readable(name or model.stem), original.classes, accuracy, _called(data), license)
         material = Material(original.network, about, typical(data))
         results: list[Export] = []
         for each in chosen:
@@ -144,7 +145,10 @@ def export(
             results.append(replace(result, path=place))
             on_progress(len(results), len(chosen))
         note = temporary / "README.md" if temporary.is_dir() else temporary.with_name(f"{temporary.name}.md")
-        note.write_text(readme(about, results), encoding="utf-8")
+        note.write_text(readme(about, results), encoding="utf-8", errors="replace")
+    for result in results:
+        for path in (result.path, *_companions(result.format, result.path)):
+            trial.remember(path)
     return results
 
 
@@ -195,7 +199,7 @@ def _write_and_prove(
             path.write_bytes(writer.with_metadata(original.path.read_bytes(), material.about))
         else:
             raise _stays(original.path, format)
-        load: Callable[[Path], Runnable] = getattr(writer, "load", classifiers.load)
+        load: Callable[[Path], Runnable] = getattr(writer, "load", classifiers.load_our_own)
         written = load(path)
         bound = getattr(writer, "BOUND", parity.EXACT)
         proof = parity.prove(original, written, bound)

@@ -110,16 +110,25 @@ def _opened(source: str | Path | bytes, name: str) -> Iterator[BinaryIO]:
         raise ImageError(f"{name}: no such file.") from None
     except IsADirectoryError:
         raise ImageError(f"{name} is a folder, not a picture.") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ImageError(f"{name} cannot be read: {reason}.") from None
+    except ValueError as error:  # a NUL in the name
+        raise ImageError(f"{name} cannot be read: {error}.") from None
+    except OSError as error:
+        raise _unreadable(name, error) from None
     with file:
-        if not file.seekable():  # a pipe
-            file = io.BytesIO(read_piped(file, name))
-        if not file.read(1):
+        try:
+            if not file.seekable():  # a pipe
+                file = io.BytesIO(read_piped(file, name))
+            empty = not file.read(1)
+            file.seek(0)
+        except OSError as error:
+            raise _unreadable(name, error) from None
+        if empty:
             raise ImageError(f"{name} is empty (0 bytes).")
-        file.seek(0)
         yield file
+
+
+def _unreadable(name: str, error: OSError) -> ImageError:
+    return ImageError(f"{name} cannot be read: {error.strerror}.")
 
 
 def _require_size(image: Image.Image, name: str, least_side: int | None) -> None:

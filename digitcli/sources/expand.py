@@ -36,7 +36,8 @@ def expand(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[Source]:
     that the shell left alone (`**` crosses folders); or `-`, for what comes through stdin: the bytes of one
     picture, or one file, folder or pattern per line. A file that has not the name of a picture may be one all
     the same, or an archive (zip, tar) or arrays (.npy, .npz, IDX) of pictures, as its content tells.
-    What does not exist comes out as it was written; reading it will fail with a clear error.
+    What does not exist comes out as it was written; reading it will fail with a clear error. A folder that
+    cannot be listed comes out with its error.
     Raises ImageError at the end if there was no picture at all.
     """
     words = list(inputs)
@@ -63,7 +64,9 @@ def count(inputs: Iterable[str]) -> int | None:
 
 def _expand_path(text: str) -> Iterator[Source]:
     for path in _files(text):
-        if is_picture_name(path) or not os.path.isfile(path):
+        if os.path.isdir(path):
+            yield Source(path, ImageError(f"{path}: its pictures cannot be read, since it cannot be listed."))
+        elif is_picture_name(path) or not os.path.isfile(path):
             yield Source(path, path)
         else:
             yield from _look_inside(path)
@@ -101,7 +104,9 @@ def _matches(pattern: str) -> Iterator[str]:
 
 
 def _pictures_in(folder: str) -> Iterator[str]:
-    for parent, folders, files in os.walk(folder):
+    """Their paths, and at the end those of folders that cannot be listed."""
+    failures: list[OSError] = []
+    for parent, folders, files in os.walk(folder, onerror=failures.append):
         folders.sort()
         files.sort()
         for file in files:
@@ -109,16 +114,22 @@ def _pictures_in(folder: str) -> Iterator[str]:
             # A pipe or device among them would be waited for, or read, for ever.
             if is_picture_name(file) and (os.path.isfile(path) or not os.path.exists(path)):
                 yield path
+    for failure in failures:
+        yield failure.filename
 
 
 def _read_stdin(stdin: BinaryIO) -> Iterator[Source]:
-    head = stdin.read(_HEAD)
-    if _PICTURE.match(head):
-        rest = read_piped(stdin, STDIN)
-        yield Source(STDIN, head + rest)
-        return
-    for line in chain((head + stdin.readline(_LINE)).splitlines(), iter(partial(stdin.readline, _LINE), b"")):
-        if len(line) >= _LINE:
-            raise ImageError(f"stdin holds a line of more than {_LINE} bytes, which is no path.")
-        if path := os.fsdecode(line.rstrip(b"\r\n")):
-            yield from _expand_path(path)
+    try:
+        head = stdin.read(_HEAD)
+        if _PICTURE.match(head):
+            rest = read_piped(stdin, STDIN)
+            yield Source(STDIN, head + rest)
+            return
+        first = (head + stdin.readline(_LINE)).splitlines()
+        for line in chain(first, iter(partial(stdin.readline, _LINE), b"")):
+            if len(line) >= _LINE:
+                raise ImageError(f"stdin holds a line of more than {_LINE} bytes, which is no path.")
+            if path := os.fsdecode(line.rstrip(b"\r\n")):
+                yield from _expand_path(path)
+    except OSError as error:
+        raise ImageError(f"Cannot read stdin: {error.strerror}.") from error

@@ -79,3 +79,14 @@ def configure(
 
 def _given(values: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (values or {}).items() if value is not None}
+
+
+def from_dict(values: Mapping[str, Any]) -> TrainConfig:
+    """The configuration that `dataclasses.asdict` made these values of, also by way of JSON.
+
+    Raises KeyError, TypeError or UsageError if it did not.
+    """
+    model = {**values["model"], **{name: tuple(values["model"][name]) for name in ("channels", "hidden")}}
+    return TrainConfig(
+        **{**values, "model": models.ModelSpec(**model), "recipe": models.Recipe(**values["recipe"])}
+    )

@@ -19,28 +19,30 @@ def batches(
     labels: NDArray[np.int32],
     batch_size: int,
     *,
+    first: int = 0,
     at_a_time: int,
     seed: tuple[int, ...],
     bounds: Warp | None,
 ) -> Iterator[Batches]:
     """All images once, except for the last, incomplete batch, in an order that `seed` alone decides.
 
+    first: the batch to begin with, a multiple of `at_a_time`.
     at_a_time: batches handed out together, the last time perhaps fewer. bounds: of the warps, None for
     images as they are. The next ones are made by a thread while the caller works on these.
     """
     order = np.random.default_rng(seed).permutation(len(images))
     whole = order[: len(order) // batch_size * batch_size].reshape(-1, batch_size)
 
-    def make(first: int) -> Batches:
-        chosen = whole[first : first + at_a_time]
+    def make(start: int) -> Batches:
+        chosen = whole[start : start + at_a_time]
         pixels = images[chosen.ravel()]
         if bounds:
-            pixels = warp(pixels, np.random.default_rng((*seed, first)), bounds)
+            pixels = warp(pixels, np.random.default_rng((*seed, start)), bounds)
         return pixels.reshape(*chosen.shape, *images.shape[1:]), labels[chosen]
 
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(make, 0)
-        for following in range(at_a_time, len(whole) + at_a_time, at_a_time):
+        coming = thread.submit(make, first)
+        for following in range(first + at_a_time, len(whole) + at_a_time, at_a_time):
             ready = coming.result()
             if following < len(whole):
                 coming = thread.submit(make, following)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from digitcli.training import feed
 from digitcli.training.config import TrainConfig
 from digitcli.training.history import EpochReport
 from digitcli.training.schedule import learning_rate, warp_strength
+from digitcli.training.state import MemberState
 
 tf = import_tensorflow()
 import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
@@ -82,42 +82,57 @@ def fit(
     others: NDArray[np.uint8] | None = None,
     *,
     member: int = 1,
+    resumed: MemberState | None = None,
     on_step: Callable[[StepReport], None] = lambda report: None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
+    on_state: Callable[[Callable[[], MemberState]], None] = lambda take: None,
 ) -> Fitted:
     """Trains the configured network on `digits`, of which the validation split is held out.
 
     others: (n, 28, 28) uint8, what is no digit, for a network that has an output for it.
     member: which of an ensemble this is; all hold out the same images.
+    resumed: where to go on; from there it ends with what it would have ended with, bit for bit.
+    on_state: told after every few steps how to take the state, to be resumed from.
     Same config, digits, machine and thread count give the same model, unless it has a time budget.
     Raises UsageError if the split leaves nothing to train on.
     """
     keras.utils.set_random_seed(config.seed + _SEEDS_APART * (member - 1))
     train, validation = split(digits, config.recipe.val_split, config.seed)
-    trainer = Trainer(config, train, others, member)
-    history: list[EpochReport] = []
-    best_epoch, best_loss, best_weights = 0, np.inf, None
-    for epoch in itertools.count(1):
-        start = time.perf_counter()
-        lr = learning_rate(config.recipe, trainer.progress())
-        loss, accuracy = trainer.run_epoch(epoch, on_step)
+    trainer = Trainer(config, train, others, member, resumed)
+    history = list(resumed.history) if resumed else []
+    best_epoch, best_weights = (resumed.best_epoch, resumed.best_weights) if resumed else (0, ())
+
+    def state() -> MemberState:
+        return trainer.state(tuple(history), best_epoch, best_weights)
+
+    def step(report: StepReport) -> None:
+        on_step(report)
+        if report.step < report.steps:  # the end of an epoch has its own below, with the epoch's report
+            on_state(state)
+
+    while not _ended(config, history, best_epoch, trainer.progress()):
+        epoch = len(history) + 1
+        loss, accuracy = trainer.run_epoch(epoch, step)
         val_loss, val_accuracy = trainer.score(validation) if validation else (None, None)
-        seconds = time.perf_counter() - start
-        report = EpochReport(member, epoch, loss, accuracy, val_loss, val_accuracy, lr, seconds)
-        history.append(report)
-        on_epoch(report)
+        lr = learning_rate(config.recipe, trainer.epoch_progress)
+        report = EpochReport(member, epoch, loss, accuracy, val_loss, val_accuracy, lr, trainer.end_epoch())
         if config.patience is None or val_loss is None:
             best_epoch = epoch
-        elif val_loss < best_loss:
-            best_epoch, best_loss, best_weights = epoch, val_loss, trainer.result_weights()
-        elif epoch - best_epoch >= config.patience:
-            break
-        if trainer.progress() >= 1:
-            break
-    weights = trainer.result_weights() if best_weights is None else best_weights
+        elif not best_epoch or val_loss < cast(float, history[best_epoch - 1].val_loss):
+            best_epoch, best_weights = epoch, tuple(trainer.result_weights())
+        history.append(report)
+        on_epoch(report)
+        on_state(state)
     model = models.build(config.model)
-    model.set_weights(weights)
+    model.set_weights(best_weights or trainer.result_weights())
     return Fitted(model, tuple(history), best_epoch)
+
+
+def _ended(config: TrainConfig, history: Sequence[EpochReport], best_epoch: int, progress: float) -> bool:
+    """Whether all epochs are done, or patience is at its end."""
+    if not history:
+        return False
+    return progress >= 1 or (config.patience is not None and len(history) - best_epoch >= config.patience)
 
 
 def split(digits: Digits, share: float, seed: int) -> tuple[Digits, Digits | None]:
@@ -178,6 +193,7 @@ class Trainer:
         train: Digits,
         others: NDArray[np.uint8] | None = None,
         member: int = 1,
+        resumed: MemberState | None = None,
     ) -> None:
         recipe = config.recipe
         self._images, self._labels = train.images, train.labels.astype(np.int32)
@@ -186,8 +202,6 @@ class Trainer:
             self._labels = np.concatenate([self._labels, np.full(len(others), NO_DIGIT, np.int32)])
         self._config = config
         self._member = member
-        self._started = time.perf_counter()
-        self._done = 0
         self._batch_size = min(recipe.batch_size, len(self._images))
         self._steps = len(self._images) // self._batch_size
         self._strategy = tf.distribute.get_strategy()
@@ -197,6 +211,16 @@ class Trainer:
             self._optimizer = OPTIMIZERS[recipe.optimizer](recipe.lr)
             self._optimizer.build(self.model.trainable_variables)
             self._average = [tf.Variable(w) for w in self.model.weights] if recipe.average else []
+        self._done = resumed.steps if resumed else 0
+        self._loss = resumed.loss if resumed else 0.0
+        self._correct = resumed.correct if resumed else 0.0
+        self.epoch_progress = resumed.progress if resumed else 0.0
+        self._started = self._epoch_started = time.perf_counter()
+        if resumed:
+            self._started -= resumed.seconds
+            self._epoch_started -= resumed.epoch_seconds
+            for variable, value in zip(self._variables(), resumed.variables, strict=True):
+                variable.assign(value)
         self._gradients = tf.function(self._part_gradients)
         # XLA makes one kernel of the hundred small ones of an optimizer. It would be no help for the rest: on
         # a CPU its convolutions are 4 times slower than oneDNN's, its products of matrices as fast.
@@ -206,6 +230,36 @@ class Trainer:
         rates = tf.TensorSpec([None], tf.float32)
         self._steps_call = tf.function(self._run_steps, input_signature=[pixels, labels, rates])
         self._score_call = tf.function(self._score_batch)
+
+    def state(
+        self, history: tuple[EpochReport, ...], best_epoch: int, best_weights: tuple[NDArray[Any], ...]
+    ) -> MemberState:
+        """What another trainer needs to go on from here; what the trainer does not know is given."""
+        now = time.perf_counter()
+        return MemberState(
+            variables=tuple(variable.numpy() for variable in self._variables()),
+            steps=self._done,
+            loss=self._loss,
+            correct=self._correct,
+            progress=self.epoch_progress,
+            seconds=now - self._started,
+            epoch_seconds=now - self._epoch_started,
+            history=history,
+            best_epoch=best_epoch,
+            best_weights=best_weights,
+        )
+
+    def _variables(self) -> list[Any]:
+        """All that changes in training. Unlike `weights`, `variables` hold the state of dropout."""
+        return [*self.model.variables, *self._optimizer.variables, *self._average]
+
+    def end_epoch(self) -> float:
+        """Makes room for the next epoch's sums; the seconds that this one took, with its validation."""
+        self._loss = self._correct = 0.0
+        now = time.perf_counter()
+        seconds, self._epoch_started = now - self._epoch_started, now
+        self.epoch_progress = self.progress()
+        return seconds
 
     def result_weights(self) -> list[NDArray[np.float32]]:
         """What training has come to so far: the averaged weights where there are any."""
@@ -227,19 +281,19 @@ class Trainer:
         The last, incomplete batch is left out; another epoch's order will have its images. Ends early where
         a time budget is spent.
         """
-        loss = correct = 0.0
-        step = 0
+        first = self._done % self._steps
+        step = first
         start = time.perf_counter()
-        for images, labels in self._batches(epoch):
+        for images, labels in self._batches(epoch, first):
             rates = [learning_rate(self._config.recipe, self.progress(n)) for n in range(len(images))]
-            some_loss, some_correct = self._steps_call(images, labels, rates)
-            loss, correct = loss + float(some_loss), correct + float(some_correct)
+            loss, correct = self._steps_call(images, labels, rates)
+            self._loss, self._correct = self._loss + float(loss), self._correct + float(correct)
             step += len(images)
             self._done += len(images)
             seen = step * self._batch_size
-            speed = seen / (time.perf_counter() - start)
+            speed = (step - first) * self._batch_size / (time.perf_counter() - start)
             progress = (self._member - 1 + self.progress()) / self._config.members
-            means = loss / seen, correct / seen
+            means = self._loss / seen, self._correct / seen
             on_step(StepReport(self._member, epoch, step, self._steps, *means, speed, progress))
             if self.progress() >= 1:
                 break
@@ -258,13 +312,14 @@ class Trainer:
         self.model.set_weights(current)
         return loss / len(digits), correct / len(digits)
 
-    def _batches(self, epoch: int) -> Iterator[feed.Batches]:
+    def _batches(self, epoch: int, first: int) -> Iterator[feed.Batches]:
         usual = Warp() if self._config.model.channels else CENTRED
-        bounds = usual.scaled(warp_strength(self.progress()))
+        bounds = usual.scaled(warp_strength(self.epoch_progress))
         return feed.batches(
             self._images,
             self._labels,
             self._batch_size,
+            first=first,
             at_a_time=STEPS_PER_CALL,
             seed=(self._config.seed, self._member, epoch),
             bounds=bounds if self._config.recipe.augment else None,

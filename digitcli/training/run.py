@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -12,23 +10,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 import digitcli
-from digitcli import classifiers, models, runs
+from digitcli import classifiers, models, runs, trial
 from digitcli.data.digits import DataSet, Digits
+from digitcli.data.load import absolute
 from digitcli.errors import DataError, MissingExtraError
 from digitcli.evaluation import Evaluation, evaluate, figures
 from digitcli.exporting import UNSPECIFIED
 from digitcli.exporting.formats import tflite
 from digitcli.exporting.material import Material, describe, typical
+from digitcli.files import readable
+from digitcli.parallel import cores
 from digitcli.tensorflow_setup import import_tensorflow
-from digitcli.training import history
+from digitcli.training import history, unfinished
 from digitcli.training.calibration import calibrate, expect_digits
+from digitcli.training.checkpoints import Checkpoints, newest
 from digitcli.training.config import TrainConfig
 from digitcli.training.history import EpochReport
 from digitcli.training.loop import Fitted, StepReport, fit, split
+from digitcli.training.state import MemberState, TrainingState
+from digitcli.training.unfinished import Plan, Unfinished
 
 tf = import_tensorflow()
 
@@ -67,65 +68,146 @@ def train(
     data: DataSet,
     directory: Path | None = None,
     *,
+    source: str | None = None,
     force: bool = False,
     tensorboard: Path | None = None,
     on_step: Callable[[StepReport], None] = lambda report: None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
+    on_warning: Callable[[str], None] = lambda text: None,
 ) -> TrainedRun:
     """Trains on the training part of `data`, scores on its test part and writes the run directory.
 
     directory: where to; by default a free name in MNIST/runs. force: replace what is there.
+    source: what `data` was loaded from, to be loaded again when an interrupted training is resumed.
     tensorboard: folder for TensorBoard's event files.
-    Raises DataError if there is no training part, OutputError if the directory cannot be written.
+    on_warning: told in a sentence what the user should know.
+    Raises DataError if there is no training part, OutputError if the directory cannot be written, and
+    Interrupted if Ctrl-C leaves something to resume.
     """
     if data.train is None:
         raise DataError(f"{data.origin} has only a test part; there is nothing to train on.")
-    model = replace(config.model, no_digit=data.others is not None)
-    config = replace(config, model=model)
-    directory = directory or runs.free_directory(config.run_name)
-    log_epoch = _tensorboard_logger(tensorboard) if tensorboard else None
+    config = replace(config, model=replace(config.model, no_digit=data.others is not None))
+    plan = Plan(
+        config,
+        absolute(source) if source else None,
+        _identity(data),
+        _machine(),
+        force,
+        str(tensorboard.absolute()) if tensorboard else None,
+    )
+    with unfinished.begin(directory, plan) as work:
+        return _train(work, data, on_step, on_epoch, on_warning)
+
+
+def resume(
+    directory: Path,
+    data: DataSet,
+    *,
+    on_step: Callable[[StepReport], None] = lambda report: None,
+    on_epoch: Callable[[EpochReport], None] = lambda report: None,
+    on_warning: Callable[[str], None] = lambda text: None,
+) -> TrainedRun:
+    """Goes on with a training that was stopped, and ends with the weights it would have ended with.
+
+    directory: where its run is to be. data: what it was begun with; `unfinished.read_plan` tells its source.
+    Raises OutputError if there is no unfinished training or another process is at work on it, DataError if
+    the data are others, and what `train` raises.
+    """
+    with unfinished.reopen(directory) as work:
+        if work.plan.data != _identity(data):
+            raise DataError(
+                f"{data.origin} is not what the training of {work.directory} was begun with: its images or "
+                "labels differ. Name the right data with --data."
+            )
+        if work.plan.machine != _machine():
+            on_warning(
+                "This training was begun with other software or on another machine, so its result may "
+                "differ a little from that of an uninterrupted one."
+            )
+        return _train(work, data, on_step, on_epoch, on_warning)
+
+
+def _train(
+    work: Unfinished,
+    data: DataSet,
+    on_step: Callable[[StepReport], None],
+    on_epoch: Callable[[EpochReport], None],
+    on_warning: Callable[[str], None],
+) -> TrainedRun:
+    config = work.plan.config
+    assert data.train is not None, "a training was begun with it"
+    log_epoch = _tensorboard_logger(Path(work.plan.tensorboard)) if work.plan.tensorboard else None
 
     def report(epoch: EpochReport) -> None:
         if log_epoch:
             log_epoch(epoch)
         on_epoch(epoch)
 
-    with runs.writing(directory, force=force) as temporary:
-        start = time.perf_counter()
-        fitted = _fit_members(config, data.train, data.others, on_step, report)
-        if data.others is not None:
-            expect_digits(fitted.model, len(data.others) / (len(data.others) + len(data.train)))
-        _, validation = split(data.train, config.recipe.val_split, config.seed)
-        temperature = calibrate(fitted.model, validation) if validation else 1.0
-        seconds = time.perf_counter() - start
+    resumed = newest(work.folder)
+    start = time.perf_counter()
+    if resumed:
+        start -= sum(epoch.seconds for epoch in resumed.history) + resumed.current.seconds
+    with Checkpoints(work.folder, on_warning) as checkpoints:
+        fitted = _fit_members(config, data, resumed, on_step, report, checkpoints.offer)
+    if data.others is not None:
+        expect_digits(fitted.model, len(data.others) / (len(data.others) + len(data.train)))
+    _, validation = split(data.train, config.recipe.val_split, config.seed)
+    temperature = calibrate(fitted.model, validation) if validation else 1.0
+    seconds = time.perf_counter() - start
+    with work.finishing() as temporary:
+        name = readable(work.directory.name)
         fitted.model.save(temporary / runs.KERAS_MODEL)
-        about = describe(directory.name, model.outputs, None, None, UNSPECIFIED)
+        about = describe(name, config.model.outputs, None, None, UNSPECIFIED)
         tflite.write(Material(fitted.model, about, typical(data)), temporary / runs.LITERT_MODEL)
-        classifier = classifiers.load(temporary / runs.LITERT_MODEL)
+        classifier = classifiers.load_our_own(temporary / runs.LITERT_MODEL)
         val, test = (evaluate(classifier, part) if part else None for part in (validation, data.test))
         history.write(fitted.history, temporary / runs.HISTORY)
-        figures.save(figures.learning_curves(fitted.history, directory.name), temporary / "curves.png")
+        figures.save(figures.learning_curves(fitted.history, name), temporary / "curves.png")
         runs.write_record(temporary, _record(config, data, fitted, temperature, val, test, seconds))
+    for file in (runs.KERAS_MODEL, runs.LITERT_MODEL):
+        trial.remember(work.directory / file)
     parameters = fitted.model.count_params()
-    return TrainedRun(directory, config, parameters, fitted.history, fitted.best_epoch, val, test, seconds)
+    return TrainedRun(
+        work.directory, config, parameters, fitted.history, fitted.best_epoch, val, test, seconds
+    )
 
 
 def _fit_members(
     config: TrainConfig,
-    digits: Digits,
-    others: NDArray[np.uint8] | None,
+    data: DataSet,
+    resumed: TrainingState | None,
     on_step: Callable[[StepReport], None],
     on_epoch: Callable[[EpochReport], None],
+    on_state: Callable[[Callable[[], TrainingState]], None],
 ) -> Fitted:
-    members = [
-        fit(config, digits, others, member=member, on_step=on_step, on_epoch=on_epoch)
-        for member in range(1, config.members + 1)
-    ]
-    if len(members) == 1:
-        return members[0]
-    whole = models.ensemble([member.model for member in members])
-    epochs = itertools.chain.from_iterable(member.history for member in members)
-    return Fitted(whole, tuple(epochs), members[-1].best_epoch)
+    assert data.train is not None, "asked for by train"
+    finished = list(resumed.members) if resumed else []
+    epochs = resumed.history if resumed else ()
+    current = resumed.current if resumed else None
+    while len(finished) < config.members:
+
+        def take_whole(take: Callable[[], MemberState], before: tuple[EpochReport, ...] = epochs) -> None:
+            on_state(lambda: TrainingState(tuple(finished), before, take()))
+
+        fitted = fit(
+            config,
+            data.train,
+            data.others,
+            member=len(finished) + 1,
+            resumed=current,
+            on_step=on_step,
+            on_epoch=on_epoch,
+            on_state=take_whole,
+        )
+        finished.append(tuple(fitted.model.get_weights()))
+        epochs, current = epochs + fitted.history, None
+    if len(finished) == 1:
+        return fitted
+    members = []
+    for weights in finished:
+        members.append(models.build(config.model))
+        members[-1].set_weights(weights)
+    return Fitted(models.ensemble(members), epochs, fitted.best_epoch)
 
 
 def _record(
@@ -162,13 +244,29 @@ def _record(
             "seconds": round(seconds, 3),
         },
         "parameters": fitted.model.count_params(),
+        **_machine(),
+    }
+
+
+def _machine() -> dict[str, Any]:
+    """What decides the last bits of a result, besides the settings and the data."""
+    return {
         "versions": {
             "digitcli": digitcli.__version__,
             "tensorflow": tf.__version__,
             "keras": tf.keras.__version__,
             "python": platform.python_version(),
         },
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
+        "machine": {"processor": platform.machine(), "cores": cores()},
+    }
+
+
+def _identity(data: DataSet) -> dict[str, Any]:
+    """What tells whether data are the same, wherever they lie."""
+    return {
+        "train": data.train.sha256 if data.train else None,
+        "others": 0 if data.others is None else len(data.others),
+        "test": data.test.sha256 if data.test else None,
     }
 
 

@@ -92,7 +92,8 @@ def write(dataset: DataSet, path: Path) -> None:
             if images.max() == 1:  # would be read as 0-1, so that is how it is written
                 images = np.divide(images, 255, dtype=np.float32)
             for values, name in zip((images, digits.labels[:, None]), SEPARATE[part], strict=True):
-                polars.from_numpy(values, orient="row").write_csv(path / name, include_header=False)
+                with (path / name).open("wb") as file:  # since polars takes no names that are not UTF-8
+                    polars.from_numpy(values, orient="row").write_csv(file, include_header=False)
 
 
 def _find(folder: Path, name: str) -> Path | None:

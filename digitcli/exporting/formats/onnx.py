@@ -49,7 +49,7 @@ def uint8_path(path: Path) -> Path:
 
 def second(path: Path) -> Classifier:
     """The entry for uint8, ready to run."""
-    return classifiers.load(uint8_path(path))
+    return classifiers.load_our_own(uint8_path(path))
 
 
 def companions(path: Path) -> list[Path]:

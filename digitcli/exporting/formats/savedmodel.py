@@ -43,14 +43,21 @@ def write(material: Material, path: Path) -> None:
 
 
 def save(path: Path, signatures: dict[str, Any]) -> None:
-    """Writes tf.functions of one network, by the names of their signatures, as a SavedModel."""
+    """Writes tf.functions of one network, by the names of their signatures, as a SavedModel.
+
+    Raises OSError if it cannot be written.
+    """
     tf = import_tensorflow()
     module = tf.Module()
     module.functions = list(signatures.values())
     # The variables alone: where a Keras model is tracked as a whole, LiteRT's converter (TensorFlow 2.21)
     # does not see that they are constant, and leaves them out.
     module.weights = list(module.functions[0].get_concrete_function().variables)
-    tf.saved_model.save(module, str(path), signatures=signatures)
+    try:
+        tf.saved_model.save(module, str(path), signatures=signatures)
+    except tf.errors.OpError as error:
+        # TensorFlow names its own operations before and after what the system said.
+        raise OSError(error.message.rpartition("; ")[2].partition(" [")[0]) from error
 
 
 def second(path: Path) -> Classifier:

@@ -1,0 +1,201 @@
+"""The file that `predict --output` writes, and goes on with after a stop.
+
+Until all results are there they are in NAME.unfinished: rows as they will be, and for a JSON document or
+Parquet, which cannot be read before they end, one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
+
+from digitcli.commands.predict_results import Format, Layout, document, rows, write_parquet
+from digitcli.errors import Interrupted, OutputError, UsageError
+from digitcli.files import atomic_path, require_free, sync_folder
+from digitcli.output import tab_separated
+from digitcli.prediction import NO_INK, NONE_FOUND
+
+if TYPE_CHECKING:
+    from digitcli.prediction import Prediction
+    from digitcli.sources.source import Source
+
+FLUSH_EVERY = 1.0
+"""Seconds of work that are lost at most when the process is killed."""
+
+_AS_THEY_ARE = (Format.PLAIN, Format.CSV, Format.JSONL)
+
+
+class ResultsFile:
+    """A context manager that has the file to itself.
+
+    done: how often the file already has a result of each picture, by name.
+    errors: how many of these pictures could not be read.
+    finished: whether all results were there before.
+    """
+
+    def __init__(self, output: Path, format: Format, layout: Layout, *, force: bool, resume: bool) -> None:
+        self.done: Counter[str] = Counter()
+        self.errors = 0
+        self._output = output
+        self._unfinished = output.with_name(f"{output.name}.unfinished")
+        self._format = format
+        self._rows_as = format if format in _AS_THEY_ARE else Format.JSONL
+        self._layout = layout
+        self._force = force
+        self._resume = resume
+        self.finished = resume and output.exists() and not self._unfinished.exists()
+
+    def __enter__(self) -> Self:
+        """Raises OutputError if something is there that is neither to be replaced nor gone on with."""
+        from filelock import FileLock, Timeout  # a few milliseconds, which only those with a file should pay
+
+        try:
+            self._output.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(self._output.with_name(f".{self._output.name}.lock"))
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            raise OutputError(f"Another process is writing {self._output}. Choose another name.") from None
+        except OSError as error:
+            raise OutputError(f"Cannot write {self._output}: {error.strerror or error}.") from error
+        try:
+            self._begin()
+        except BaseException:
+            self._unlock()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """At Ctrl-C, says how to go on."""
+        if not self.done and self._unfinished.exists() and not self._unfinished.stat().st_size:
+            self._unfinished.unlink()
+        self._unlock()
+        if isinstance(error, KeyboardInterrupt) and self._unfinished.exists():
+            raise Interrupted(
+                f"{self._unfinished} has what was read. The same command with --resume goes on."
+            ) from None
+
+    def left(self, sources: Iterable[Source]) -> Iterator[Source]:
+        """The pictures that have no result yet."""
+        done = self.done.copy()
+        for source in sources:
+            # As it stands in the file, where tab-separated rows have no tab within a name.
+            name = tab_separated([source.name]) if self._format is Format.PLAIN else source.name
+            if done[name]:
+                done[name] -= 1
+            else:
+                yield source
+
+    def write(self, results: Iterable[Prediction], model: Mapping[str, str]) -> None:
+        """Adds the results to those that are there, and makes the file of all of them.
+
+        model: what a JSON document says of it. Raises OutputError if it cannot be written.
+        """
+        try:
+            with self._unfinished.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                self._add(results, file)
+                file.flush()
+                os.fsync(file.fileno())
+            if self._format in _AS_THEY_ARE:
+                self._unfinished.replace(self._output)
+                sync_folder(self._output.parent)
+                return
+        except OSError as error:
+            raise OutputError(
+                f"Cannot write {self._unfinished}: {error.strerror or error}. When that is mended, the same "
+                "command with --resume goes on."
+            ) from error
+        with atomic_path(self._output) as path, self._unfinished.open(encoding="utf-8") as lines:
+            if self._format is Format.PARQUET:
+                write_parquet(map(json.loads, lines), self._layout, path)
+            else:
+                with path.open("w", encoding="utf-8", newline="") as whole:
+                    whole.writelines(document((line.rstrip("\n") for line in lines), model))
+        self._unfinished.unlink()
+
+    def _begin(self) -> None:
+        if not self._force and not self._resume:
+            require_free(self._output)
+            if self._unfinished.exists():
+                raise OutputError(
+                    f"{self._unfinished} has the results of a command that was stopped. Go on with them by "
+                    "--resume, or begin again with --force."
+                )
+        if not self._unfinished.exists():
+            return
+        if self._resume:
+            self._read()
+        else:
+            self._unfinished.unlink()
+
+    def _read(self) -> None:
+        """What is there, less a last row that was not written to its end."""
+        whole = 0
+        with self._unfinished.open("rb") as file:
+            for number, row in enumerate(_whole_rows(file, quoted=self._rows_as is Format.CSV)):
+                whole += len(row)
+                self._count(row, first=number == 0)
+        os.truncate(self._unfinished, whole)
+
+    def _count(self, row: bytes, *, first: bool) -> None:
+        columns = self._layout.columns
+        text = row.decode("utf-8", "surrogateescape")
+        try:
+            if self._rows_as is Format.JSONL:
+                result = json.loads(text)
+                name, wrong = result["path"], result["error"]
+                fits = tuple(result) == self._layout.keys
+                fits &= len(result.get("top", [])) in (0, self._layout.top_k)
+            else:
+                cells = text.rstrip("\n").split("\t")
+                if self._rows_as is Format.CSV:
+                    (cells,) = csv.reader([text])
+                    if first:
+                        self._require(cells == columns)
+                        return
+                fits, name = len(cells) == len(columns), cells[0]
+                wrong = not cells[2] and cells[-1] not in (NO_INK, NONE_FOUND)
+        except (ValueError, KeyError, IndexError, TypeError):
+            fits, name, wrong = False, "", False
+        self._require(fits)
+        self.done[name] += 1
+        self.errors += bool(wrong)
+
+    def _require(self, fits: bool) -> None:
+        if not fits:
+            raise UsageError(
+                f"{self._unfinished} has rows of another form. Resume with the same options as before, or "
+                "begin again with --force."
+            )
+
+    def _add(self, results: Iterable[Prediction], file: TextIO) -> None:
+        flushed = time.monotonic()
+        for text in rows(results, self._rows_as, self._layout, header=not file.tell()):
+            file.write(text)
+            if time.monotonic() - flushed > FLUSH_EVERY:
+                file.flush()
+                flushed = time.monotonic()
+
+    def _unlock(self) -> None:
+        self._lock.release()
+        with suppress(OSError):
+            Path(self._lock.lock_file).unlink()
+
+
+def _whole_rows(file: BinaryIO, *, quoted: bool) -> Iterator[bytes]:
+    """The rows that end with a newline, which in CSV may also stand within quotes."""
+    row = b""
+    for line in file:
+        row += line
+        if line.endswith(b"\n") and not (quoted and row.count(b'"') % 2):
+            yield row
+            row = b""

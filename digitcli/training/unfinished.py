@@ -1,0 +1,222 @@
+"""A training that is not finished: what it was to do, and what it has come to.
+
+While a run is in the making, a folder NAME.unfinished beside it holds
+
+    plan.json            the settings, the data and their fingerprint
+    NUMBER.checkpoint    the last states of the training
+    lock                 held by the process that is at work on it
+
+It becomes the run by a renaming, or goes away when the run is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from digitcli import runs
+from digitcli.errors import DigitcliError, Interrupted, OutputError
+from digitcli.files import require_free, require_replaceable, sync_folder, write_durably
+from digitcli.training import checkpoints
+from digitcli.training import config as configuration
+from digitcli.training.config import TrainConfig
+
+PLAN = "plan.json"
+LOCK = "lock"
+_RUN = "run"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training was to do.
+
+    source: what the user called the data, absolute where it is a path; None if it came as arrays.
+    data: the fingerprint of its parts. machine: what else decides the last bits of the result.
+    force: whether the run replaces what is there. tensorboard: the folder of its event files.
+    """
+
+    config: TrainConfig
+    source: str | None
+    data: dict[str, Any]
+    machine: dict[str, Any]
+    force: bool
+    tensorboard: str | None
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A training that this process has for itself.
+
+    directory: where the run will be. folder: what is kept meanwhile.
+    """
+
+    directory: Path
+    folder: Path
+    plan: Plan
+
+    @contextmanager
+    def finishing(self) -> Iterator[Path]:
+        """Yields an empty folder that becomes the run when the body is done."""
+        made = self.folder / _RUN
+        try:
+            if made.exists():
+                shutil.rmtree(made)
+            made.mkdir()
+            yield made
+            if self.directory.exists():
+                shutil.rmtree(self.directory)
+            made.replace(self.directory)
+            sync_folder(self.directory.parent)
+        except OSError as error:
+            raise OutputError(
+                f"Cannot write {self.directory}: {error.strerror or error}. Nothing is lost; when that is "
+                f"mended, go on with: digitcli train --resume {self.directory}"
+            ) from error
+
+
+@contextmanager
+def begin(directory: Path | None, plan: Plan) -> Iterator[Unfinished]:
+    """A new training; when the body raises, it is kept if there is a checkpoint to resume it from.
+
+    directory: where the run is to be; None for a free name in MNIST/runs.
+    Raises OutputError if something is there and `plan.force` is false, if it is no run, if an unfinished
+    training is there (which `plan.force` gives up), if another process is at work there, or if the folder
+    cannot be written.
+    """
+    with ExitStack() as stack:
+        if directory:
+            _require_replaceable(directory, plan)
+            stack.enter_context(_locked(directory))
+        else:
+            directory = _first_free(plan.config.run_name, stack)
+        _require_replaceable(directory, plan)  # another process may have finished meanwhile
+        folder = runs.unfinished(directory)
+        if (folder / PLAN).exists() and not plan.force:
+            raise OutputError(
+                f"A training of {directory} was begun and not finished.\n"
+                f"Go on with it: digitcli train --resume {directory}; or give it up with --force."
+            )
+        with _written(folder):
+            _empty(folder)
+            write_durably(folder / PLAN, json.dumps(asdict(plan), indent=2).encode())
+        try:
+            with _resumable(directory):
+                yield Unfinished(directory, folder, plan)
+        except BaseException:
+            if not checkpoints.found(folder):
+                _empty(folder)
+            raise
+        _empty(folder)
+
+
+@contextmanager
+def reopen(directory: Path) -> Iterator[Unfinished]:
+    """An unfinished training, kept when the body raises again.
+
+    directory: as `read_plan` takes it.
+    Raises OutputError as `read_plan` does, or if another process is at work on it.
+    """
+    chosen = _run_of(directory)
+    read_plan(chosen)  # or the lock would make the folder
+    with _locked(chosen):
+        folder = runs.unfinished(chosen)
+        with _resumable(chosen):
+            yield Unfinished(chosen, folder, read_plan(chosen))
+        _empty(folder)
+
+
+def read_plan(directory: Path) -> Plan:
+    """What an unfinished training was to do.
+
+    directory: where the run is to be, or the folder NAME.unfinished itself.
+    Raises OutputError if there is none, or if its plan is damaged.
+    """
+    chosen = _run_of(directory)
+    file = runs.unfinished(chosen) / PLAN
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        return Plan(**{**values, "config": configuration.from_dict(values["config"])})
+    except FileNotFoundError:
+        if (chosen / runs.RECORD).exists():
+            raise OutputError(f"The run {chosen} is finished; there is nothing to resume.") from None
+        raise OutputError(f"There is no unfinished training of {chosen}.") from None
+    except (OSError, KeyError, TypeError, ValueError, DigitcliError) as error:
+        raise OutputError(f"{file} is damaged: {error}. Train anew with --force.") from error
+
+
+def _run_of(directory: Path) -> Path:
+    path = Path(os.path.normpath(directory))
+    return path.with_name(path.name.removesuffix(runs.UNFINISHED))
+
+
+@contextmanager
+def _resumable(directory: Path) -> Iterator[None]:
+    """Says at Ctrl-C how to go on, if there is something to go on from."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not checkpoints.found(runs.unfinished(directory)):
+            raise
+        raise Interrupted(f"Go on with: digitcli train --resume {directory}") from None
+
+
+class _InUseError(OutputError):
+    """Another process is at work on a training."""
+
+
+def _first_free(name: str, stack: ExitStack) -> Path:
+    """The first free name in MNIST/runs that no other process is training, locked on the stack."""
+    for directory in runs.free_directories(name):
+        with suppress(_InUseError):
+            stack.enter_context(_locked(directory))
+            return directory
+    raise AssertionError("there is always one more name")
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Has the unfinished training to itself; the folder goes with the lock if nothing else is in it."""
+    folder = runs.unfinished(directory)
+    with _written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise _InUseError(f"Another process is training {directory}. Choose another name.") from None
+    try:
+        yield
+    finally:
+        if not (folder / PLAN).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
+
+
+def _require_replaceable(directory: Path, plan: Plan) -> None:
+    if not plan.force:
+        require_free(directory)
+    require_replaceable(directory, runs.RECORD)
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != LOCK:
+            entry.unlink()
