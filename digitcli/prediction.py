@@ -220,7 +220,7 @@ class _Reader:
                 continue
             if outcome.several and self.mode == "auto":
                 several = self._several(source, probabilities, limits)
-                if sum(map(len, several.lines)) > 1:
+                if several.error or sum(map(len, several.lines)) > 1:
                     yield several
                     continue
             yield self._single(source.name, outcome)
@@ -267,7 +267,7 @@ def _ones(
     """Each picture of a group read as one digit, or why it cannot be."""
     images = [each for _, each in group if isinstance(each, Image.Image)]
     try:
-        with limits.at_most(limits.seconds * len(images)):
+        with limits.at_most(limits.seconds * max(1, len(images))):
             together = read_one(images, probabilities)
     except OvertimeError:
         yield from (_one(source, each, probabilities, limits) for source, each in group)

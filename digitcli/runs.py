@@ -70,7 +70,7 @@ def read_record(directory: Path) -> dict[str, Any]:
     file = directory / RECORD
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{file} cannot be read: {error}.") from error
     if not isinstance(record, dict):
         raise ModelError(f"{file} is not the record of a run.")

@@ -4,6 +4,7 @@ import copy
 import gzip
 import io
 import struct
+import sys
 import tarfile
 import tracemalloc
 import zipfile
@@ -257,16 +258,38 @@ def directory_of_nothing(path: str, count: int) -> None:
         file.write(end)
 
 
-def test_a_million_members_are_refused_within_the_memory() -> None:
+def test_a_million_members_are_refused_before_they_are_listed() -> None:
     directory_of_nothing("many.zip", 1_000_000)
+    tracemalloc.start()
+    (refused,) = archives.read(Path("many.zip"))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert str(refused.content) == (
+        "many.zip takes more than 330 MB of memory to read. Unpack it and name the folder."
+    )
+    assert peak < 2**20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is not limited")
+def test_a_directory_that_takes_more_memory_than_it_seemed_is_refused() -> None:
+    directory_of_nothing("many.zip", 100_000)
     program = (
-        "import sys\n"
         "from pathlib import Path\n"
-        "from digitcli.sources.expand import expand\n"
-        "for source in expand(sys.argv[1:], sys.stdin.buffer): print(source.content)\n"
+        "from digitcli import limits\n"
+        "from digitcli.sources import archives\n"
+        "limits.MEMORY = 2**20\n"
+        "print(*(source.content for source in archives.read(Path('many.zip'))))\n"
     )
-    done = measured.python("-c", program, "many.zip")
-    assert done.peak < measured.BOUND
-    assert (
-        done.stdout == "many.zip takes more than 330 MB of memory to read. Unpack it and name the folder.\n"
-    )
+    assert "takes more than 330 MB of memory" in measured.python("-c", program).stdout
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_names_that_would_look_like_results_or_move_the_cursor_are_spelled_out(kind: str) -> None:
+    name = "a.png\t7\t1.0\t\nb\x1b[2J.png"
+    if kind == "zip":
+        with zipfile.ZipFile("of.zip", "w") as file:
+            file.writestr(name, b"x")
+    else:
+        tar("of.tar", (member(name, 0), b""))
+    (source,) = archives.read(Path(f"of.{kind}"))
+    assert source.name == f"of.{kind}/a.png\\t7\\t1.0\\t\\nb\\x1b[2J.png"

@@ -91,7 +91,7 @@ def test_a_folder_beyond_nine_is_refused(tmp_path: Path) -> None:
 def test_a_picture_that_cannot_be_read_is_named_whatever_is_wrong_with_it(tmp_path: Path, name: str) -> None:
     formats.get("folders").write(some_data(), tmp_path / "data")
     good = next((tmp_path / "data" / "train" / "5").iterdir()).read_bytes()
-    content = {"bomb.png": bombs.icon(10_000), "broken.png": good.replace(b"IDAT", b"I\0AT")}
+    content = {"bomb.png": bombs.jpeg_of_scans(5120, 20_000), "broken.png": good.replace(b"IDAT", b"I\0AT")}
     (tmp_path / "data" / "train" / "5" / name).write_bytes(content[name])
     with pytest.raises(ImageError, match=name):
         read(tmp_path / "data")

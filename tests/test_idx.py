@@ -115,7 +115,7 @@ def test_a_header_that_promises_what_is_not_there_costs_nothing(folder: Path, pa
 def test_more_than_is_promised_is_damage_however_much_it_is(folder: Path) -> None:
     with (folder / "train-images-idx3-ubyte").open("r+b") as file:
         file.truncate(2**40)
-    with pytest.raises(DataError, match="names 12 images of 28x28 = 9424 bytes, but the file holds more"):
+    with pytest.raises(DataError, match="= 9424 bytes, but the file holds 1058000 or more"):
         read(folder)
 
 

@@ -126,3 +126,12 @@ def test_a_file_that_ends_as_an_archive_is_none(tmp_path: Path) -> None:
     path.write_bytes(b"\x93NUMPY\1\0" + path.read_bytes())
     with pytest.raises(DataError, match="is not a data set"):
         read(path)
+
+
+def test_a_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "data.npz"
+    with zipfile.ZipFile(path, "w") as file:
+        for name in ("x_train.npy", "y_train.npy"):
+            file.writestr(name, b"\x93NUMPX")
+    with pytest.raises(DataError, match="x_train is no array"):
+        read(path)

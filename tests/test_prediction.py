@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw
 from digitcli import classifiers, parallel, prediction, reading, runs
 from digitcli.errors import ImageError
 from digitcli.expectations import Probabilities
+from digitcli.images import segment
 from digitcli.prediction import BATCH_SIZE, Mode, Prediction, predict
 from digitcli.reading import One, read_one
 from digitcli.sources.source import Source
@@ -280,6 +281,17 @@ def test_what_turns_out_to_be_several_digits_is_read_so(monkeypatch: pytest.Monk
     assert (one.digit, one.text, one.lines) == (1, "1", ())
     assert (several.digit, several.text, several.probabilities) == (None, "171\n77", ())
     assert [len(line) for line in several.lines] == [3, 2]
+
+
+def test_several_that_take_too_long_are_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(image: Image.Image, probabilities: Probabilities) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(prediction, "read_one", as_several)
+    monkeypatch.setattr(segment, "read_many", endless)
+    (result,) = results(page("171"), time_limit=0.2)
+    assert result.error == "page.png takes longer than 0.2 s to read. Allow more with --time-limit SECONDS."
 
 
 def test_single_reads_one_digit_whatever_else_is_there() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from digitcli import runs
 from digitcli.errors import ModelError
+from digitcli.training import history
 
 
 def make_run(name: str, finished: int = 0, files: tuple[str, ...] = ("model.keras", "model.tflite")) -> Path:
@@ -27,12 +28,19 @@ def test_record_comes_back():
     assert runs.read_record(directory) == {"name": "a"}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]"])
+@pytest.mark.parametrize("text", ["", "{", "[1]", "[" * 10_000])
 def test_damaged_record_is_an_error_that_names_the_file(text):
     directory = make_run("a")
     (directory / runs.RECORD).write_text(text)
     with pytest.raises(ModelError, match=r"run\.json"):
         runs.read_record(directory)
+
+
+@pytest.mark.parametrize("text", ["member\nx\n", 'member\n"' + "x" * 200_000, "member\n\0\n"])
+def test_damaged_history_is_an_error_that_names_the_file(text):
+    Path("history.csv").write_text(text)
+    with pytest.raises(ModelError, match=r"history\.csv is not the history of a run"):
+        history.read(Path("history.csv"))
 
 
 def test_newest_run_is_the_one_finished_last():

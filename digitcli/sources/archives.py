@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import struct
 import tarfile
@@ -19,8 +20,9 @@ from typing import Any, BinaryIO
 from digitcli.errors import ImageError
 from digitcli.images.decode import MAX_SIZE
 from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, Unpacked, read_exactly, require_no_bomb
-from digitcli.sources.source import Source, is_picture_name
+from digitcli.sources.source import Source, is_picture_name, printable
 
+_MAX_DIRECTORY = 32 * 2**20  # bytes of a zip's; what is made of it takes five to twelve times as much
 _LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 _EXTENDED = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE)
 _MAX_HEADER = 2**20  # bytes of a long name and the like in a tar, which tarfile reads whole
@@ -86,18 +88,29 @@ def _unpacked(file: BinaryIO) -> Any:
 def _read_zip(path: Path) -> Iterator[Source]:
     little_memory = LittleMemory()
     with little_memory:
+        _require_small_directory(path)
         archive = zipfile.ZipFile(path)
     unpacked, packed = 0, path.stat().st_size
     with archive:
         for member in archive.infolist():
             if is_picture_name(member.filename):
-                name = f"{path}/{member.filename}"
+                name = f"{path}/{printable(member.filename)}"
                 # Members may lie over each other, so that each is small, but not all of them.
                 unpacked += min(member.file_size, MAX_SIZE)
                 require_no_bomb(unpacked, packed)
                 with little_memory:
                     content = _zip_member(archive, member, name)
                 yield Source(name, content)
+
+
+def _require_small_directory(path: Path) -> None:
+    """Raises MemoryError where it would take too much, before it is read for seconds."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, io.SEEK_END) - 2**16 - 22))  # with the longest comment
+        _, found, end = file.read().rpartition(b"PK\5\6")
+    size = int.from_bytes(end[8:12], "little")
+    if found and _MAX_DIRECTORY < size < 2**32 - 1:  # which stands for a size told elsewhere
+        raise MemoryError
 
 
 def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> bytes | ImageError:
@@ -134,7 +147,7 @@ def _next_in_tar(archive: tarfile.TarFile, path: Path) -> Source | None:
     while member := archive.next():
         archive.members.clear()  # type: ignore[attr-defined] # or it keeps all that it has seen
         if member.isfile() and is_picture_name(member.name):
-            name = f"{path}/{member.name}"
+            name = f"{path}/{printable(member.name)}"
             if member.size > MAX_SIZE:
                 return Source(name, _too_large(name, member.size))
             if content := archive.extractfile(member):

@@ -35,3 +35,12 @@ def is_picture_name(path: str) -> bool:
         return False
     # macOS leaves ._NAME.png beside NAME.png on foreign disks and in archives.
     return not os.path.basename(path).startswith(".")
+
+
+def printable(name: str) -> str:
+    """The name of a member, which whoever made its archive chose: without what moves a terminal's cursor, or
+    would look like another row of results.
+    """
+    if name.isprintable():
+        return name
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in name)

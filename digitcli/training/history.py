@@ -41,7 +41,7 @@ def read(path: Path) -> tuple[EpochReport, ...]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return tuple(_report(row) for row in csv.DictReader(file))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise ModelError(f"{path} is not the history of a run: {error}.") from error
 
 

@@ -37,8 +37,10 @@ def fuzz(name: str, seconds: float) -> bool:
     with tempfile.TemporaryDirectory(prefix="digitcli-fuzz-") as folder:
         command = [sys.executable, HERE / "session.py", name, str(seconds), folder]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120)
-            end = done.stderr.strip()[-3000:]
+            done = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds + 120
+            )
+            end = "\n".join(line for line in done.stdout.splitlines() if not line.startswith("INFO"))[-3000:]
         except subprocess.TimeoutExpired:
             end = "It hung."
         report = Path(folder, "report.json")

@@ -286,8 +286,7 @@ def _parse_slowly(block: _Block) -> NDArray[np.float32]:
             if not _is_number(field):
                 shown = field.decode(errors="replace")
                 raise DataError(f"{block.path}: line {number}, column {column}: '{shown}' is not a number.")
-        with np.errstate(over="ignore"):  # infinite is out of range, too
-            rows.append(np.array([float(field) for field in fields], np.float32))
+        rows.append(np.array([float(field) for field in fields], np.float32))
     return np.array(rows, np.float32).reshape(-1, block.width)
 
 

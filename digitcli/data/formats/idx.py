@@ -24,6 +24,7 @@ STEMS = {"train": "train", "test": "t10k"}
 UNSIGNED_BYTES = 0x08
 TYPES = (UNSIGNED_BYTES, 0x09, 0x0B, 0x0C, 0x0D, 0x0E)
 IMAGES, LABELS = 3, 1  # dimensions
+_ENOUGH = 2**20  # bytes beyond the end, to tell how many there are
 
 
 def recognises(path: Path) -> bool:
@@ -119,11 +120,11 @@ def _read_array(path: Path, kind: int) -> NDArray[np.uint8]:
             raise DataError(f"{path} names {shape[0]} {what}{size}, more than {MOST_BYTES} bytes.")
         content = np.empty(values, np.uint8)  # which takes memory as it is filled only
         found = file.readinto(content.data) if values else 0  # type: ignore[attr-defined]
-        rest = len(file.read(1))
+        rest = len(file.read(_ENOUGH))
     if found < values or rest:
+        holds = f"{start + found + rest}{' or more' if rest == _ENOUGH else ''}"
         raise DataError(
-            f"{path} names {shape[0]} {what}{size} = {start + values} bytes, but the file holds "
-            f"{'more' if rest else start + found}."
+            f"{path} names {shape[0]} {what}{size} = {start + values} bytes, but the file holds {holds}."
         )
     content.flags.writeable = False
     return content.reshape(shape)

@@ -83,7 +83,9 @@ def _read_array(archive: NpzFile, key: str) -> NDArray[np.generic]:
     if member.file_size > MOST_BYTES:
         raise ValueError(f"{key} is of {member.file_size} bytes, more than {MOST_BYTES}")
     require_no_bomb(member.file_size, member.compress_size)
-    array: NDArray[np.generic] = archive[key]
+    array: NDArray[np.generic] | bytes = archive[key]
+    if isinstance(array, bytes):  # which NumPy gives of what has not even the beginning of an array
+        raise ValueError(f"{key} is no array")
     return array
 
 

@@ -26,10 +26,7 @@ def seeds() -> list[bytes]:
     frames = {"save_all": True, "append_images": [picture.rotate(90)]}
     return [
         *(_saved(picture, format) for format in WITHOUT_ALPHA),
-        *(
-            _saved(transparent, format)
-            for format in ("PNG", "WEBP", "TIFF", "ICO", "AVIF", "JPEG2000", "ICNS")
-        ),
+        *(_saved(transparent, format) for format in ("PNG", "WEBP", "TIFF", "ICO", "AVIF", "JPEG2000")),
         *(_saved(palette, format) for format in ("PNG", "GIF", "TIFF")),
         *(_saved(deep, format) for format in ("PNG", "TIFF", "JPEG2000", "PPM")),
         *(_saved(picture, format, **frames) for format in ("GIF", "WEBP", "TIFF", "PNG", "AVIF")),
@@ -40,6 +37,7 @@ def seeds() -> list[bytes]:
         _saved(picture.convert("CMYK"), "JPEG"),
         _saved(picture.convert("1"), "XBM"),
         _saved(picture.convert("F"), "TIFF"),
+        _icns(_saved(transparent, "PNG")),
         b"P3 2 1 255 0 0 0 9 9 9\n",
         b"P1 3 2 0 1 0\n1 1 1\n",
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n",
@@ -56,3 +54,8 @@ def _saved(picture: Image.Image, format: str, **options: object) -> bytes:
     file = io.BytesIO()
     picture.save(file, format, **options)
     return file.getvalue()
+
+
+def _icns(png: bytes) -> bytes:
+    element = b"icp4" + (8 + len(png)).to_bytes(4) + png
+    return b"icns" + (8 + len(element)).to_bytes(4) + element

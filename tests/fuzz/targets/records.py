@@ -14,7 +14,11 @@ MUTATIONS = CHEAP
 def seeds() -> list[bytes]:
     columns = "member,epoch,loss,accuracy,val_loss,val_accuracy,lr,seconds"
     rows = f"0{columns}\n1,1,0.5,0.9,0.4,0.91,0.001,3.5\n1,2,0.4,0.92,,,0.001,3.5\n"
-    return [b'1{"settings": {"preset": "cnn", "seed": 0}, "data": [1, 2.5, null, "x"]}', rows.encode()]
+    return [
+        b'1{"settings": {"preset": "cnn", "seed": 0}, "data": [1, 2.5, null, "x"]}',
+        rows.encode(),
+        b"1" + b"[" * 5000,
+    ]
 
 
 def read(content: bytes) -> None:
