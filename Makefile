@@ -3,7 +3,7 @@ BIN := .venv/bin
 
 SECONDS ?= 600
 
-.PHONY: run test lint fuzz docs clean
+.PHONY: run test lint audit fuzz docs clean
 
 # Train, evaluate, and read the example pictures. Real MNIST is used where it is found or can be
 # downloaded (DIGITCLI_DATA=folder says where it is), digits drawn by digitcli itself otherwise.
@@ -24,6 +24,10 @@ lint: .venv/dev
 fuzz: .venv/dev
 	$(BIN)/python -m pip install --quiet --editable '.[fuzz]' || echo "Without atheris: mutations that do not follow the coverage."
 	$(BIN)/python tests/fuzz --seconds $(SECONDS)
+
+# Known vulnerabilities of what is installed; skipped, loudly, where their database cannot be reached.
+audit: .venv/dev
+	$(BIN)/python .ci/audit.py
 
 # The site, in build/site.
 docs: .venv/dev

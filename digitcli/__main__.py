@@ -37,7 +37,7 @@ def _replace_closed_streams() -> None:
 def _nowhere(flags: int, mode: Literal["r", "w"]) -> TextIO:
     number = os.open(os.devnull, flags)
     os.set_inheritable(number, True)
-    return open(number, mode)
+    return open(number, mode, closefd=False)
 
 
 def _end_as_by_ctrl_c(*names: str) -> None:

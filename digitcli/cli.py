@@ -5,7 +5,6 @@ Exit codes: 0 all done; 1 something failed; 2 wrong usage; 130 interrupted.
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import sys
@@ -126,7 +125,8 @@ def _fail(arguments: list[str], message: str, kind: str, code: int, as_json: boo
     _say(f"Error: {message}")
     if as_json:
         words = arguments[: 2 if arguments[:1] == [DATA] else 1]
-        print_json(" ".join(words), {"error": {"kind": kind, "message": message}})
+        with suppress(OSError, OutputError):
+            print_json(" ".join(words), {"error": {"kind": kind, "message": message}})
     return code
 
 
@@ -174,7 +174,6 @@ app.add_typer(data.app, name=DATA)
 
 def main() -> None:
     """Runs the command line of this process."""
-    # What libraries log, such as Matplotlib that there is no home directory, is no message of ours.
-    logging.getLogger().addHandler(logging.NullHandler())
-    sys.stdout = Stdout(sys.stdout)
+    if os.name != "nt":  # whose console does not take bytes
+        sys.stdout = Stdout(sys.stdout)
     app()

@@ -238,10 +238,11 @@ class _StdoutBytes(io.FileIO):
 
 def _encode_anyhow(error: UnicodeError) -> tuple[bytes, int]:
     assert isinstance(error, UnicodeEncodeError)
+    character, rest = error.object[error.start], error.start + 1
     try:
-        return error.object[error.start : error.end].encode("ascii", "surrogateescape"), error.end
+        return character.encode("ascii", "surrogateescape"), rest
     except UnicodeEncodeError:
-        return b"?", error.start + 1
+        return b"?", rest
 
 
 def _may_be_terminal(stream: TextIO) -> bool:

@@ -48,6 +48,10 @@ def test_a_narrow_terminal_gets_percentages_that_fit(width: int) -> None:
     assert lines[2 + 1] == "1   ·100" + "  ·" * 8, "percentages of 100 fill their column"
 
 
+def test_a_very_narrow_terminal_gets_the_errors_alone() -> None:
+    assert drawn(20).splitlines() == ["4 read as 9: 13", "5 read as 3: 400"]
+
+
 def test_shares_of_the_row_decide_the_shade() -> None:
     lines = drawn(80, "truecolor").splitlines()
     assert shade(lines[2 + 4], "13") != shade(lines[2 + 5], "400"), "errors of 1 % and 29 %"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import signal
 import ssl
 import subprocess
@@ -11,9 +12,10 @@ from pathlib import Path
 
 import pytest
 import trustme
+from filelock import FileLock
 from mirror import Mirror, mirror, proxy
 
-from digitcli.data import download
+from digitcli.data import download, load
 from digitcli.errors import DataError, OutputError
 
 CONTENT = {"images": bytes(range(256)) * 400, "labels": b"digits"}
@@ -359,7 +361,7 @@ def test_files_that_are_there_need_no_writing(folder: Path, good: Mirror) -> Non
 FETCH = """
 import sys
 from pathlib import Path
-from digitcli.data import download
+from digitcli.data import download, load
 
 {before}
 hashes = dict(word.split("=") for word in sys.argv[3:])
@@ -394,6 +396,25 @@ def test_two_downloads_into_one_folder_are_one_download(folder: Path, good: Mirr
         assert (second.wait(), first.wait()) == (0, 0)
     assert_complete(folder)
     assert [name for name, _ in good.requests] == ["images.gz", "images.gz", "labels.gz"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["data", "fetch"], ["evaluate"], ["data", "convert", "mnist", "out", "-f", "npz"]],
+    ids=" ".join,
+)
+def test_commands_say_that_they_wait(words: list[str]) -> None:
+    cache = load.cache_folder()
+    cache.mkdir(parents=True)
+    command = [sys.executable, "-m", "digitcli", *words]
+    environment = {**os.environ, "DIGITCLI_MIRROR": NOWHERE}
+    with FileLock(cache / ".lock"):
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        assert process.stderr
+        told = [process.stderr.readline() for _ in range(1 + (words[0] == "evaluate"))]  # first its model
+    _, rest = process.communicate()
+    assert told[-1] == f"Another digitcli is downloading to {cache}. Waiting for it.\n"
+    assert (process.returncode, "Connection refused" in rest) == (1, True)
 
 
 def test_a_killed_download_leaves_no_lock(folder: Path, good: Mirror) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 import stat
 
 import pytest
 
 from digitcli.errors import OutputError
-from digitcli.files import atomic_path, write_durably
+from digitcli.files import atomic_group, atomic_path, write_durably
 
 
 def interrupt_after_writing(path):
@@ -75,3 +76,32 @@ def test_what_is_written_durably_is_on_the_disk_before_it_has_its_name(tmp_path,
     write_durably(target, b"who", b"le")
     assert target.read_bytes() == b"whole"
     assert synced == [("file", False), ("folder", True)]
+
+
+def test_what_a_killed_process_of_the_same_number_left_is_no_obstacle(tmp_path):
+    left = tmp_path / f".run.{os.getpid()}@{platform.node()}.partial"
+    left.mkdir()
+    (left / "old").touch()
+    with atomic_path(tmp_path / "run") as temporary:
+        temporary.mkdir()
+        (temporary / "new").touch()
+    assert [file.name for file in (tmp_path / "run").iterdir()] == ["new"]
+    assert not left.exists()
+
+
+def test_what_another_machine_is_writing_to_the_same_folder_is_left_alone(tmp_path):
+    # No process has that number here, but it may have there.
+    theirs = tmp_path / f".out.txt.{2**22 + 1}@another.partial"
+    theirs.touch()
+    with atomic_path(tmp_path / "out.txt") as temporary:
+        temporary.touch()
+    assert theirs.exists()
+
+
+def test_what_killed_processes_left_in_a_group_is_removed(tmp_path):
+    left = tmp_path / f".model.x1y2.{2**22 + 1}@{platform.node()}.partial"
+    left.mkdir()
+    (left / "model").touch()
+    with atomic_group(tmp_path / "model") as temporary:
+        temporary.touch()
+    assert not left.exists()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import ctypes
 import fcntl
-import io
 import json
 import os
 import pty
@@ -32,10 +31,14 @@ from digitcli import runs
 from digitcli.data.digits import DataSet
 from digitcli.data.formats import npz
 
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="full disks and the like are made as on Linux"
+)
+
 DIGITCLI = [sys.executable, "-m", "digitcli"]
 TRAIN = ["train", "--preset", "mlp-512", "--hidden", "16", "--epochs", "1", "--data", "digits.npz", "-q"]
-PATIENCE = 60
-"""Seconds after which a process hangs. None of them takes a tenth of that."""
+PATIENCE = 300
+"""Seconds after which a process surely hangs."""
 
 NOT_UTF_8 = os.fsdecode(b"caf\xe9")
 """A name as older systems wrote it."""
@@ -117,10 +120,9 @@ def full_disk(kilobytes: int) -> Callable[[], None]:
     ],
     ids=" ".join,
 )
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_results_that_cannot_be_written_are_an_error(words: list[str], unbuffered: str) -> None:
+def test_results_that_cannot_be_written_are_an_error(words: list[str]) -> None:
     with open("/dev/full", "w") as full:
-        done = run(*words, stdout=full, env={**os.environ, "PYTHONUNBUFFERED": unbuffered})
+        done = run(*words, stdout=full)
     assert_fails(done, "Cannot write to stdout: No space left on device.")
 
 
@@ -129,6 +131,11 @@ def test_messages_that_cannot_be_written_stop_nothing() -> None:
         done = run("predict", "seven.png", "no.png", stderr=full)
     assert done.returncode == 1
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["path", "seven.png", "no.png"]
+
+
+def test_an_error_that_cannot_be_told_keeps_its_exit_code() -> None:
+    with open("/dev/full", "w") as full:
+        assert run("train", "--epoch", "3", stderr=full).returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -164,7 +171,7 @@ def test_a_full_disk_at_the_end_of_a_training() -> None:
     assert_no_leftovers()
 
 
-@pytest.mark.parametrize("format", ["keras", "savedmodel", "tflite"])
+@pytest.mark.parametrize("format", ["keras", "savedmodel"])
 def test_a_full_disk_in_an_export(tf_model: Path, format: str) -> None:
     words = ["export", tf_model, "--format", format, "--output", "out", "--data", "digits.npz", "-q"]
     assert_fails(run(*words, preexec_fn=full_disk(1)), "Cannot write out: File too large.")
@@ -284,23 +291,29 @@ def test_a_current_folder_that_is_gone_matters_only_to_what_is_in_it() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "predict seven.png seven.png",
-        "predict seven.png --json",
-        "evaluate --data digits.npz",
-        "evaluate --data digits.npz --json",
-        "data status",
-        "data verify digits.npz",
-        "train --list-presets",
-        "train --help",
+        ["predict", "seven.png", "seven.png", "-q"],
+        ["predict", "seven.png", "--json", "-q"],
+        ["evaluate", "--data", "digits.npz", "-q"],
+        ["evaluate", "--data", "digits.npz", "--json", "-q"],
+        ["data", "status", "-q"],
+        ["data", "verify", "digits.npz", "-q"],
+        ["train", "--list-presets"],
+        ["train", "--help"],
+        ["--version"],
     ],
+    ids=" ".join,
 )
-def test_a_reader_that_stops_reading_is_no_error(words: str) -> None:
-    # The first byte is all that is read; the pipe is closed before the rest can come.
-    reader = f"{sys.executable} -c 'import os; os.read(0, 1); os.close(0); print(0)'"
-    done = shell(f"digitcli {words} | {reader}; exit ${{PIPESTATUS[0]}}")
-    assert "Error" not in done.stderr
-    assert_calm(done)
-    assert done.returncode in (0, 1)
+def test_a_reader_that_is_gone_is_no_error(words: list[str]) -> None:
+    gone, pipe = os.pipe()
+    os.close(gone)
+    done = run(*words, stdout=pipe)
+    os.close(pipe)
+    assert (done.stderr, done.returncode) == ("", 1)
+
+
+def test_head_takes_what_it_wants_in_peace() -> None:
+    done = shell("for n in {1..2000}; do echo seven.png; done | digitcli predict - -q | head -n 1")
+    assert (done.stdout.split("\t")[0], done.stderr) == ("path", "")
 
 
 def test_a_reader_of_messages_that_stops_is_no_error() -> None:
@@ -456,6 +469,9 @@ def test_names_cannot_command_the_terminal() -> None:
         _, shown = on_terminal(*words, "\x1b]0;owned\x07.png", columns=80)
         assert "owned" in shown
         assert "\x1b]" not in shown
+    shutil.copy(runs.BUNDLED, "\x1b]0;owned\x07.tflite")
+    _, shown = on_terminal("predict", "seven.png", "--model", "\x1b]0;owned\x07.tflite", columns=80)
+    assert "Model: \\x1b]0;owned\\x07.tflite" in shown
 
 
 # Names and locales
@@ -514,10 +530,15 @@ def test_tabs_and_newlines_in_a_name_do_not_break_rows() -> None:
     shutil.copy("seven.png", name)
     _, row = run("predict", name, "-q").stdout.splitlines()
     assert row.split("\t")[:2] == ["a\\tb\\nc\\rd.png", "7"]
-    with io.StringIO(run("predict", name, "-q", "--format", "csv").stdout, newline="") as text:
-        _, csv_row = csv.reader(text)
-    assert csv_row[0].replace("\r\n", "\n").replace("\r", "\n") == name.replace("\r", "\n")
     assert json.loads(run("predict", name, "-q", "--format", "jsonl").stdout)["path"] == name
+
+
+@pytest.mark.parametrize("name", ["a\nb.png", "a\rb.png", "a\tb.png", 'a,"b.png'])
+def test_names_in_csv_may_hold_anything(name: str) -> None:
+    shutil.copy("seven.png", name)
+    assert run("predict", name, "--output", "out.csv").returncode == 0
+    with open("out.csv", newline="") as file:
+        assert [row[0] for row in csv.reader(file)] == ["path", name]
 
 
 LATIN_1 = "en_US.ISO-8859-1"
@@ -618,7 +639,8 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
 
 WORKERS = """
 from digitcli.parallel import map_in_order
-print(next(map_in_order(eval, ["1", "__import__('time').sleep(600)"], 2)), flush=True)
+results = map_in_order(eval, ["1", "__import__('time').sleep(600)"], 2)
+print(next(results), flush=True)
 input()
 """
 

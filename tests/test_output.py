@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from digitcli.output import Output
+from digitcli.output import Output, Stdout
 
 
 def test_piped_table_is_tab_separated(capsys):
@@ -75,3 +75,11 @@ def test_no_color_is_honoured(capsys, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     Output("demo").warn("careful")
     assert "\x1b[33m" not in capsys.readouterr().err
+
+
+def test_stdout_takes_characters_and_bytes_that_its_encoding_lacks(tmp_path):
+    with open(tmp_path / "out", "w", encoding="ascii") as file:
+        out = Stdout(file)
+        out.write("a\udce9━\udcff")
+        out.flush()
+    assert (tmp_path / "out").read_bytes() == b"a\xe9?\xff"

@@ -89,7 +89,7 @@ def stop_at(call):
         small("cnn"),
         small("mlp-dropout", optimizer="adamw"),
         small("mlp-512", optimizer="sgd", average=0.9),
-        small("mlp-512", patience=1, lr=0.5),
+        small("mlp-512", patience=2, lr=1.0, optimizer="sgd", schedule="constant", epochs=6),
     ],
     ids=["averaged", "dropout", "momentum", "patience"],
 )
@@ -97,6 +97,7 @@ def test_from_every_state_it_ends_with_the_same_weights_and_history(config, data
     states = []
     whole = loop.fit(config, data.train, on_state=lambda take: states.append(take()))
     assert len(states) >= 2 * len(whole.history)  # within epochs too
+    assert config.patience is None or whole.best_epoch < len(whole.history)
     for state in states[1::3]:
         kept = from_arrays(to_arrays(TrainingState((), (), state))).current
         again = loop.fit(config, data.train, resumed=kept)

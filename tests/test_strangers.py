@@ -138,6 +138,7 @@ class TestKeras:
                 "function 'get_file', which is code of the module 'keras.utils'",
             ),
             (named("keras", "utils.get_file"), "function 'utils.get_file'"),
+            (named("keras", "utils.get_file", "class"), "layer 'utils.get_file'"),
             (named("keras.models", "load_model"), "function 'load_model'"),
             (named("keras.layers", "TFSMLayer"), "(TFSMLayer)"),
             (named("keras.config", "enable_unsafe_deserialization", "class"), "'keras.config'"),

@@ -54,6 +54,10 @@ Trust = Annotated[
 
 def output(command: str, as_json: bool, quiet: bool, verbose: bool, debug: bool) -> Output:
     """The sink for one command. `debug` is read by cli, which also shows errors from before this point."""
+    import logging  # which help should not pay for
+
+    # What libraries log, such as Matplotlib that there is no home directory, is no message of ours.
+    logging.getLogger().addHandler(logging.NullHandler())
     return Output(command, as_json=as_json, quiet=quiet, verbose=verbose or debug)
 
 

@@ -253,12 +253,12 @@ class _Echo:
         return line
 
 
-_csv = csv.writer(_Echo, lineterminator="\n")
+_csv = csv.writer(_Echo, lineterminator="\r\n")  # of which either is quoted in a name
 
 
 def _csv_line(cells: Sequence[str]) -> str:
     line: str = _csv.writerow(cells)
-    return line
+    return line.removesuffix("\r\n") + "\n"
 
 
 def _tab_separated_line(cells: Sequence[str]) -> str:
