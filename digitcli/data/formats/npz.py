@@ -59,9 +59,8 @@ def read(path: Path, on_progress: Progress) -> DataSet:
     except _UNREADABLE as error:
         raise DataError(f"{path} is damaged or holds more than plain arrays: {reason(error)}.") from error
     if not parts:
-        raise DataError(
-            f"{path} holds {', '.join(map(printable, sorted(found)[:9]))}; expected x_train, y_train, x_test, y_test."
-        )
+        names = ", ".join(map(printable, sorted(found)[:9]))
+        raise DataError(f"{path} holds {names}; expected x_train, y_train, x_test, y_test.")
     return DataSet(parts.get("train"), parts.get("test"), f"NumPy archive {path}")
 
 
