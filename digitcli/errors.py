@@ -69,3 +69,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
 def kind_of(error: DigitcliError) -> str:
     """The name of an error's kind, as the JSON documents have it: of its nearest class in this module."""
     return next(each.__name__ for each in type(error).__mro__ if each.__module__ == __name__)
+
+
+def reason(error: Exception) -> str:
+    """What a library says went wrong, on one line and without its full stop."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -135,3 +135,14 @@ def test_a_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
             file.writestr(name, b"\x93NUMPX")
     with pytest.raises(DataError, match="x_train is no array"):
         read(path)
+
+
+def test_what_is_wrong_is_told_on_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"data\.npz is damaged .*\.$") as error:
+        read(packed(tmp_path / "data.npz", "(1, 28, 28)" + " " * 9000 + "(" * 2000, bytes(784)))
+    assert "\n" not in str(error.value)
+
+
+def test_names_of_arrays_are_told_on_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds a\\nb; expected x_train"):
+        read(save(tmp_path / "data.npz", **{"a\nb": np.zeros(3)}))

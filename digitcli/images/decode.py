@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from digitcli import limits
-from digitcli.errors import ImageError
+from digitcli.errors import ImageError, reason
 from digitcli.images.paper import quantile
 
 MAX_SIDE = 65_535
@@ -88,9 +88,7 @@ def open_picture(
         except ImageError:
             raise
         except Exception as error:  # decoders of damaged files raise whatever their parsing tripped over
-            raise ImageError(
-                f"{name} is damaged and cannot be decoded: {error or type(error).__name__}."
-            ) from error
+            raise ImageError(f"{name} is damaged and cannot be decoded: {reason(error)}.") from error
 
 
 def read_piped(file: BinaryIO, name: str) -> bytes:

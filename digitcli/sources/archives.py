@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from digitcli.errors import ImageError
+from digitcli.errors import ImageError, reason
 from digitcli.images.decode import MAX_SIZE
 from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, Unpacked, read_exactly, require_no_bomb
 from digitcli.sources.source import Source, is_picture_name, printable
@@ -65,7 +65,7 @@ def read(path: Path) -> Iterator[Source]:
         yield Source(str(path), ImageError(f"{path} {TOO_MUCH_MEMORY}. Unpack it and name the folder."))
     except _UNREADABLE as error:
         what = "zip" if is_zip else "tar"
-        yield Source(str(path), ImageError(f"{path} is a damaged {what} archive: {_reason(error)}."))
+        yield Source(str(path), ImageError(f"{path} is a damaged {what} archive: {reason(error)}."))
 
 
 def _is_tar(file: BinaryIO) -> bool:
@@ -123,7 +123,7 @@ def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) ->
     except MemoryError:
         return ImageError(f"{name} {TOO_MUCH_MEMORY}. Unpack the archive first.")
     except _UNREADABLE as error:
-        return ImageError(f"{name} is damaged in its archive: {_reason(error)}.")
+        return ImageError(f"{name} is damaged in its archive: {reason(error)}.")
 
 
 def _read_tar(path: Path) -> Iterator[Source]:
@@ -183,7 +183,3 @@ def _too_large(name: str, size: int) -> ImageError:
     return ImageError(
         f"{name} is too large: {size} bytes, more than {MAX_SIZE}. Unpack the archive and name the picture."
     )
-
-
-def _reason(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__

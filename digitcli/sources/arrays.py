@@ -22,7 +22,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from digitcli.errors import ImageError
+from digitcli.errors import ImageError, reason
 from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, Readable, Unpacked, read_exactly, require_no_bomb
 from digitcli.sources.source import Source, printable
 
@@ -88,8 +88,7 @@ def read(path: Path) -> Iterator[Source]:
     except MemoryError:
         yield Source(str(path), ImageError(f"{path} {TOO_MUCH_MEMORY}."))
     except _UNREADABLE as error:
-        reason = str(error).rstrip(".") or type(error).__name__
-        yield Source(str(path), ImageError(f"{path} is damaged: {reason}."))
+        yield Source(str(path), ImageError(f"{path} is damaged: {reason(error)}."))
 
 
 def _read_npz(packed: BinaryIO, path: Path) -> Iterator[Source]:

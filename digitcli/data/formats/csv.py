@@ -284,7 +284,7 @@ def _parse_slowly(block: _Block) -> NDArray[np.float32]:
             )
         for column, field in enumerate(fields, 1):
             if not _is_number(field):
-                shown = field.decode(errors="replace")
+                shown = field[:40].decode(errors="replace")
                 raise DataError(f"{block.path}: line {number}, column {column}: '{shown}' is not a number.")
         rows.append(np.array([float(field) for field in fields], np.float32))
     return np.array(rows, np.float32).reshape(-1, block.width)

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from digitcli.data.digits import DataSet, Digits
 from digitcli.data.unpack import MOST_BYTES
-from digitcli.errors import DataError
+from digitcli.errors import DataError, reason
 from digitcli.limits import LittleMemory, require_no_bomb
 from digitcli.output import Progress
 from digitcli.sources.arrays import begins_with_npy
+from digitcli.sources.source import printable
 
 _UNREADABLE = (
     *(ValueError, EOFError, SyntaxError, TypeError, OSError, RuntimeError, IndexError, MemoryError),
@@ -56,11 +57,10 @@ def read(path: Path, on_progress: Progress) -> DataSet:
                 images, labels = (_as_bytes(_read_array(archive, key), key, path) for key in keys)
                 parts[part] = Digits(images, labels, f"{path} ({part})")
     except _UNREADABLE as error:
-        raise DataError(f"{path} is damaged or holds more than plain arrays: {error}") from error
+        raise DataError(f"{path} is damaged or holds more than plain arrays: {reason(error)}.") from error
     if not parts:
-        raise DataError(
-            f"{path} holds {', '.join(sorted(found))}; expected x_train, y_train, x_test, y_test."
-        )
+        names = ", ".join(map(printable, sorted(found)[:9]))
+        raise DataError(f"{path} holds {names}; expected x_train, y_train, x_test, y_test.")
     return DataSet(parts.get("train"), parts.get("test"), f"NumPy archive {path}")
 
 

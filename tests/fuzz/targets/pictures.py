@@ -1,4 +1,4 @@
-"""The whole way from a file's bytes to digits, in each mode, with a classifier that is never sure."""
+"""The whole way from a file's bytes to digits, in each mode, with a classifier that is sometimes sure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MUTATIONS = DEAR
 MODES: tuple[Mode, ...] = ("single", "auto", "many")
 
 
-class NeverSure:
+class SometimesSure:
     """Sees in each picture what its brightest columns say."""
 
     path = Path("none")
@@ -24,7 +24,7 @@ class NeverSure:
     views = 1
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        rows = images.reshape(len(images), 28, 28).mean(axis=1)[:, 4:24:2].astype(np.float32) + 1
+        rows = (images.mean(axis=1)[:, 4:24:2].astype(np.float32) + 1) ** 6
         return rows / rows.sum(axis=1, keepdims=True)
 
 
@@ -41,7 +41,7 @@ def seeds() -> list[bytes]:
 
 def read(content: bytes) -> None:
     mode = MODES[content[0] % 3] if content else "auto"
-    (result,) = predict([Source("x", content[1:])], NeverSure(), mode=mode)
+    (result,) = predict([Source("x", content[1:])], SometimesSure(), mode=mode)
     assert [result.text, result.reason, result.error].count(None) == 2
     assert (result.error or "").count("\n") == 0
 
