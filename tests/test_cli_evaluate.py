@@ -199,6 +199,17 @@ def test_data_other_than_that_of_the_training_is_told(
     assert "trained on other data: dots on paper" in digitcli("evaluate", "--data", archive).stderr
 
 
+@pytest.mark.parametrize("data", [None, [], {}, {"origin": "", "train": 3, "test": None}])
+def test_a_run_that_does_not_say_what_it_was_trained_on_is_damaged(
+    digitcli: Callable[..., Any], dot_reader: Path, archive: Path, data: object
+) -> None:
+    run = finished_run(dot_reader, TRAIN, TEST)
+    runs.write_record(run, {"schema": 1, "data": data})
+    result = digitcli("evaluate", "--data", archive)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith(f"Error: {run / 'run.json'} is damaged")
+
+
 def test_scoring_the_training_images_is_warned_of(
     digitcli: Callable[..., Any], dot_reader: Path, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from digitcli.commands import options
+from digitcli.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,12 +151,17 @@ def _compare_with_training_data(found: FoundModel, dataset: DataSet, digits: Dig
 
     if found.run is None:
         return
-    record = runs.read_record(found.run)["data"]
-    seen = {part["sha256"] for part in (record["train"], record["test"]) if part}
-    if digits.sha256 == record["train"]["sha256"]:
+    record = runs.read_record(found.run)
+    try:
+        origin, train, test = (record["data"][name] for name in ("origin", "train", "test"))
+        seen = {part["sha256"] for part in (train, test) if part}
+    except (KeyError, TypeError) as error:
+        file = found.run / runs.RECORD
+        raise ModelError(f"{file} is damaged: it does not say what the model was trained on.") from error
+    if train and digits.sha256 == train["sha256"]:
         out.warn("The model was trained on these very images; on new ones it reads fewer right.")
     elif not any(part and part.sha256 in seen for part in (dataset.train, dataset.test)):
-        out.note(f"The model was trained on other data: {record['origin']}.")
+        out.note(f"The model was trained on other data: {origin}.")
 
 
 def _show_side_by_side(models: Sequence[Contender], out: Output) -> None:
