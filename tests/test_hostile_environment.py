@@ -620,7 +620,6 @@ def interrupted_in(module: str, number: int, *words: object, **how: Any) -> subp
         ("ai_edge_litert", ["predict", "seven.png", "-q"]),
         ("tensorflow", TRAIN),
         ("polars", ["data", "convert", "digits.npz", "out", "--format", "csv"]),
-        ("pyarrow", ["predict", "seven.png", "--output", "out.parquet", "-q"]),
         ("jinja2", ["evaluate", "--data", "digits.npz", "--report", "out", "-q"]),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
@@ -628,6 +627,21 @@ def interrupted_in(module: str, number: int, *words: object, **how: Any) -> subp
 def test_signals_end_it_with_one_line_and_leave_nothing(module: str, number: int, words: list[str]) -> None:
     done = interrupted_in(module, number, *words)
     assert (done.stderr, done.returncode) == ("Interrupted.\n", 130)
+    assert_no_leftovers()
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name
+)
+def test_signals_after_all_is_read_lose_none_of_it(number: int) -> None:
+    words = ["predict", "seven.png", "--output", "out.parquet", "-q"]
+    done = interrupted_in("pyarrow", number, *words)
+    assert done.returncode == 130
+    assert done.stderr == (
+        "Interrupted. out.parquet.unfinished has what was read. The same command with --resume goes on.\n"
+    )
+    assert run(*words, "--resume").returncode == 0
+    Path("out.parquet").unlink()
     assert_no_leftovers()
 
 
@@ -658,17 +672,6 @@ def test_workers_end_with_a_killed_parent() -> None:
 
 
 # What killed processes left
-
-
-def test_a_half_written_file_of_a_killed_process_is_removed_by_the_next() -> None:
-    os.mkfifo("slow.png")
-    command = [*DIGITCLI, "predict", "seven.png", "slow.png", "--output", "results.csv", "-q"]
-    with subprocess.Popen(command) as process, open("slow.png", "wb"):  # which opens when it is about to read
-        process.kill()
-    (left,) = Path().glob(".results.csv.*")
-    done = run("predict", "seven.png", "--output", "results.csv")
-    assert done.returncode == 0
-    assert not left.exists()
 
 
 def test_a_half_written_folder_of_a_killed_process_is_removed_by_the_next() -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FLUSH_EVERY = 1.0
 """Seconds of work that are lost at most when the process is killed."""
 
+_RESUME = "the same command with --resume goes on."
 _AS_THEY_ARE = (Format.PLAIN, Format.CSV, Format.JSONL)
 
 
@@ -80,9 +81,7 @@ class ResultsFile:
             self._unfinished.unlink()
         self._unlock()
         if isinstance(error, KeyboardInterrupt) and self._unfinished.exists():
-            raise Interrupted(
-                f"{self._unfinished} has what was read. The same command with --resume goes on."
-            ) from None
+            raise Interrupted(f"{self._unfinished} has what was read. {_RESUME.capitalize()}") from None
 
     def left(self, sources: Iterable[Source]) -> Iterator[Source]:
         """The pictures that have no result yet."""
@@ -110,10 +109,9 @@ class ResultsFile:
                 sync_folder(self._output.parent)
                 return
         except OSError as error:
-            raise OutputError(
-                f"Cannot write {self._unfinished}: {error.strerror or error}. When that is mended, the same "
-                "command with --resume goes on."
-            ) from error
+            kept = self._unfinished.exists() and self._unfinished.stat().st_size
+            advice = f" {self._unfinished} has what was read; {_RESUME}" if kept else ""
+            raise OutputError(f"Cannot write {self._output}: {error.strerror or error}.{advice}") from error
         with atomic_path(self._output) as path, self._unfinished.open(encoding="utf-8") as lines:
             if self._format is Format.PARQUET:
                 write_parquet(map(json.loads, lines), self._layout, path)

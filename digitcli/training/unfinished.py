@@ -76,10 +76,9 @@ class Unfinished:
             made.replace(self.directory)
             sync_folder(self.directory.parent)
         except OSError as error:
-            raise OutputError(
-                f"Cannot write {self.directory}: {error.strerror or error}. Nothing is lost; when that is "
-                f"mended, go on with: digitcli train --resume {self.directory}"
-            ) from error
+            kept = checkpoints.found(self.folder)
+            advice = f" Go on with: digitcli train --resume {self.directory}" if kept else ""
+            raise OutputError(f"Cannot write {self.directory}: {error.strerror or error}.{advice}") from error
 
 
 @contextmanager
@@ -104,7 +103,7 @@ def begin(directory: Path | None, plan: Plan) -> Iterator[Unfinished]:
                 f"A training of {directory} was begun and not finished.\n"
                 f"Go on with it: digitcli train --resume {directory}; or give it up with --force."
             )
-        with _written(folder):
+        with _written(directory):
             _empty(folder)
             write_durably(folder / PLAN, json.dumps(asdict(plan), indent=2).encode())
         try:
@@ -185,7 +184,7 @@ def _first_free(name: str, stack: ExitStack) -> Path:
 def _locked(directory: Path) -> Iterator[None]:
     """Has the unfinished training to itself; the folder goes with the lock if nothing else is in it."""
     folder = runs.unfinished(directory)
-    with _written(folder):
+    with _written(directory):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK)
         try:
@@ -201,11 +200,11 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _written(folder: Path) -> Iterator[None]:
+def _written(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"Cannot write {folder}: {error.strerror or error}.") from error
+        raise OutputError(f"Cannot write {directory}: {error.strerror or error}.") from error
 
 
 def _require_replaceable(directory: Path, plan: Plan) -> None:
