@@ -60,10 +60,12 @@ class Checkpoints:
         if started < self._due:
             return
         self._due = math.inf
-        self._thread.submit(self._write, take(), started)
+        state = take()
+        self._thread.submit(self._write, state, started, time.perf_counter() - started)
 
-    def _write(self, state: TrainingState, started: float) -> None:
+    def _write(self, state: TrainingState, started: float, stalled: float) -> None:
         self._number += 1
+        computing = time.thread_time()
         try:
             _write(state, self._folder / f"{self._number:06}{_SUFFIX}")
             for old in sorted(found(self._folder), key=_number)[:-KEPT]:
@@ -74,7 +76,9 @@ class Checkpoints:
                 "it is stopped before its end, it can be resumed from the last checkpoint only."
             )
         else:
-            self._due = started + max(EVERY, (time.perf_counter() - started) / SHARE)
+            # Waiting for the disk, or for other programs, costs the training nothing.
+            cost = stalled + time.thread_time() - computing
+            self._due = started + max(EVERY, cost / SHARE)
 
 
 def newest(folder: Path) -> TrainingState | None:
