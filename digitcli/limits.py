@@ -33,7 +33,7 @@ UNPACKED_FREELY = 128 * 2**20
 
 _PART = 2**20  # bytes read at a time
 _TICK = 0.05  # seconds of computing after which it is looked whether a picture took too long
-_GRACE = 0.25  # seconds beyond that after which a process that does not notice is ended
+_GRACE = 0.25  # seconds, once to twice, beyond that after which a process that does not notice is ended
 
 
 DEADLY = getattr(signal, "SIGVTALRM", None)
@@ -57,6 +57,7 @@ class PictureLimits:
         self.seconds = seconds
         self._deadly = deadly
         self._end = math.inf
+        self._killed = -math.inf
         self._spent: dict[int, float] = {}
 
     def __enter__(self) -> Self:
@@ -78,6 +79,8 @@ class PictureLimits:
         self._memory.restore()  # if a signal came just when that was to be done
         if self._ticking:
             signal.setitimer(signal.ITIMER_PROF, 0)
+            if self._deadly:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             if self._handler != signal.SIG_DFL:  # with which a last signal would end the process
                 signal.signal(signal.SIGPROF, self._handler)
 
@@ -116,13 +119,13 @@ class PictureLimits:
         if seconds <= 0:
             raise OvertimeError
         self._end = now + seconds
-        if self._deadly and self._ticking:
-            signal.setitimer(signal.ITIMER_VIRTUAL, seconds + _GRACE)
+        # Not set anew for each of many small pictures, which it would cost one in a hundred of their time.
+        if self._deadly and self._ticking and not _GRACE <= self._killed - self._end <= 2 * _GRACE:
+            self._killed = self._end + 2 * _GRACE
+            signal.setitimer(signal.ITIMER_VIRTUAL, seconds + 2 * _GRACE)
 
     def _stop(self) -> None:
         self._end = math.inf
-        if self._deadly and self._ticking:
-            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
     def _look(self, number: int, frame: FrameType | None) -> None:
         # The timer counts the computing of all threads, so that it may come too early, but never too late.

@@ -116,7 +116,6 @@ def predict(
     from digitcli import classifiers, prediction, runs
     from digitcli.commands.predict_results import draw, print_results, require_parquet
     from digitcli.commands.reading_display import with_progress
-    from digitcli.commands.results_file import ResultsFile
     from digitcli.sources.expand import expand
 
     if many and top_k > 1:
@@ -138,6 +137,8 @@ def predict(
     with ExitStack() as stack:
         file = None
         if output and format:
+            from digitcli.commands.results_file import ResultsFile  # of one picture, mostly only printed
+
             file = stack.enter_context(ResultsFile(output, format, layout, force=force, resume=resume))
             if file.finished:
                 out.note(f"{output} is there already; nothing is left to do.")

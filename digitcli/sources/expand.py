@@ -105,17 +105,22 @@ def _matches(pattern: str) -> Iterator[str]:
 
 def _pictures_in(folder: str) -> Iterator[str]:
     """Their paths, and at the end those of folders that cannot be listed."""
-    failures: list[OSError] = []
-    for parent, folders, files in os.walk(folder, onerror=failures.append):
-        folders.sort()
-        files.sort()
-        for file in files:
-            path = os.path.join(parent, file)
+    # Not os.walk, after which each file would have to be looked at again, as long as a tenth of reading it.
+    waiting, failures = [folder], []
+    while waiting:
+        current = waiting.pop()
+        try:
+            with os.scandir(current) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError:
+            failures.append(current)
+            continue
+        for entry in entries:
             # A pipe or device among them would be waited for, or read, for ever.
-            if is_picture_name(file) and (os.path.isfile(path) or not os.path.exists(path)):
-                yield path
-    for failure in failures:
-        yield failure.filename
+            if is_picture_name(entry.name) and (entry.is_file() or not os.path.exists(entry.path)):
+                yield entry.path
+        waiting += [entry.path for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
+    yield from failures
 
 
 def _read_stdin(stdin: BinaryIO) -> Iterator[Source]:
