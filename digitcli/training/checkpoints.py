@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from digitcli.files import write_durably
 from digitcli.training.state import TrainingState, from_arrays, to_arrays
 
-EVERY = 2.0
+EVERY = 5.0
 """Seconds between two checkpoints, at least: what is lost when a training is killed."""
 SHARE = 0.02
 """Of the training's time that checkpoints may cost; where writing takes long, they are fewer."""
