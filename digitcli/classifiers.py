@@ -139,7 +139,9 @@ def load(
 
 def load_our_own(path: Path, *, threads: int = THREADS, views: int = 1) -> Classifier:
     """As `load`, for what digitcli has just written or tried, and so need not try."""
-    return load(path, threads=threads, views=views, trust=lambda risks: None)
+    classifier = load_untried(path, recognise(path), threads, safe=False)
+    classifier.views = views
+    return classifier
 
 
 def load_untried(path: Path, kind: Format, threads: int, *, safe: bool) -> Classifier:

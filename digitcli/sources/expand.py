@@ -64,8 +64,10 @@ def count(inputs: Iterable[str]) -> int | None:
 
 def _expand_path(text: str) -> Iterator[Source]:
     for path in _files(text):
-        if os.path.isdir(path):
-            yield Source(path, ImageError(f"{path}: its pictures cannot be read, since it cannot be listed."))
+        if path.endswith(os.sep) and os.path.isdir(path):
+            yield Source(
+                path[:-1], ImageError(f"{path[:-1]}: its pictures cannot be read, since it cannot be listed.")
+            )
         elif is_picture_name(path) or not os.path.isfile(path):
             yield Source(path, path)
         else:
@@ -104,7 +106,7 @@ def _matches(pattern: str) -> Iterator[str]:
 
 
 def _pictures_in(folder: str) -> Iterator[str]:
-    """Their paths, and at the end those of folders that cannot be listed."""
+    """Their paths, and at the end those of folders that cannot be listed, with a separator after them."""
     # Not os.walk, after which each file would have to be looked at again, as long as a tenth of reading it.
     waiting, failures = [folder], []
     while waiting:
@@ -113,7 +115,7 @@ def _pictures_in(folder: str) -> Iterator[str]:
             with os.scandir(current) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError:
-            failures.append(current)
+            failures.append(os.path.join(current, ""))
             continue
         for entry in entries:
             # A pipe or device among them would be waited for, or read, for ever.
