@@ -7,6 +7,7 @@ import math
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
@@ -63,6 +64,10 @@ class PictureLimits:
     def __enter__(self) -> Self:
         self._memory = LittleMemory()
         self._ticking = False
+        # Decoders warn about odd metadata, which changes no pixel. Done for each picture it costs a hundredth.
+        self._warnings = warnings.catch_warnings()
+        self._warnings.__enter__()
+        warnings.simplefilter("ignore")
         if hasattr(signal, "setitimer"):
             try:
                 self._handler = signal.signal(signal.SIGPROF, self._look)
@@ -77,6 +82,7 @@ class PictureLimits:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._memory.restore()  # if a signal came just when that was to be done
+        self._warnings.__exit__(kind, error, trace)
         if self._ticking:
             signal.setitimer(signal.ITIMER_PROF, 0)
             if self._deadly:

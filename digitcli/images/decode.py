@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,13 +56,13 @@ def open_picture(
     least_side: pixels on the longer side that are enough. A larger JPEG is then decoded at the eighth,
         quarter or half of its size that still has them, which costs less than half the time.
     seconds: in which decoders must be done that nothing can interrupt. To hold the others to it, and all of
-        them to their memory whatever the file says, call this within `PictureLimits.reading`.
+        them to their memory whatever the file says, call this within `PictureLimits.reading`; which also
+        keeps Pillow from warning about odd metadata.
     Raises ImageError if it is not there, not a picture, damaged, a program, or would take more than that or
         than limits.MEMORY.
     """
     name = name or ("The picture" if isinstance(source, bytes) else str(source))
-    with _opened(source, name) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about odd metadata, which changes no pixel
+    with _opened(source, name) as file:
         try:
             with Image.open(file) as image:
                 if image.format in _PROGRAMS:
