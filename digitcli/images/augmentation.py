@@ -13,6 +13,8 @@ from digitcli.data.digits import SIDE
 
 _CHUNK = 1000  # OpenCV takes pictures of up to 32,767 rows
 _MARGIN = 2  # rows between two pictures of a chunk, so that none bleeds into the next
+_FINENESS = 32  # steps from one pixel to the next that OpenCV tells apart
+ALL = slice(None)
 _CELLS = 4  # bumps of an elastic distortion along one side
 
 
@@ -43,12 +45,21 @@ SMALL = Warp(rotation=5.0, shear=0.05, scale=0.05, shift=1.0)
 """Warps after which a digit is as well written as before."""
 
 
-def warp(images: NDArray[np.uint8], rng: np.random.Generator, bounds: Warp) -> NDArray[np.uint8]:
+def warp(
+    images: NDArray[np.uint8],
+    rng: np.random.Generator,
+    bounds: Warp,
+    *,
+    of: int | None = None,
+    which: NDArray[np.integer] | slice = ALL,
+) -> NDArray[np.uint8]:
     """Each image under a warp of its own, bilinear, black outside.
 
     images: (n, 28, 28) uint8. rng: alone decides the warps. Turns and scales about the middle.
+    of, which: the images are these of so many, and get the warps that they get when all are given.
     """
-    return _resample(images, *_sources(len(images), rng, bounds))
+    count = len(images) if of is None else of
+    return _resample(images, *_sources(count, rng, bounds, which))
 
 
 def views(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
@@ -65,10 +76,13 @@ def views(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
 
 
 def _sources(
-    count: int, rng: np.random.Generator, bounds: Warp
+    count: int, rng: np.random.Generator, bounds: Warp, which: NDArray[np.integer] | slice = ALL
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where each pixel of `count` warped images comes from: x and y, (count, 28, 28) in pixels."""
-    u = rng.uniform(-1, 1, (7, count)).astype(np.float32)
+    """Where each pixel of warped images comes from: x and y, (n, 28, 28) in pixels.
+
+    Amounts are drawn for `count` images, and used for the n `which` of them.
+    """
+    u = rng.uniform(-1, 1, (7, count)).astype(np.float32)[:, which]
     angle = u[0] * math.radians(bounds.rotation)
     shear_x, shear_y = bounds.shear * u[1], bounds.shear * u[2]
     scale_x, scale_y = 1 + bounds.scale * u[3], 1 + bounds.scale * u[4]
@@ -76,14 +90,15 @@ def _sources(
     middle = (SIDE - 1) / 2
     to_x = [scale_x * (cos + shear_x * sin), scale_x * (shear_x * cos - sin), middle + bounds.shift * u[5]]
     to_y = [scale_y * (sin + shear_y * cos), scale_y * (cos - shear_y * sin), middle + bounds.shift * u[6]]
-    row, column = np.indices((SIDE, SIDE), np.float32).reshape(2, -1) - np.float32(middle)
-    places = np.stack([column, row, np.ones_like(row)])
-    x, y = (np.stack(to, axis=1) @ places for to in (to_x, to_y))
+    row, column = np.indices((SIDE, SIDE), np.float32) - np.float32(middle)
+    # Products of whole matrices would round differently for different numbers of images.
+    x, y = (a * column + b * row + c for a, b, c in (np.stack(to)[..., None, None] for to in (to_x, to_y)))
     if bounds.elastic:
-        heights = rng.standard_normal((2, count, len(_BUMPS)), np.float32)
-        move_x, move_y = bounds.elastic * (heights @ _BUMPS)
+        knots = len(_SPLINES)
+        heights = rng.standard_normal((2, count, knots, knots), np.float32)[:, which]
+        move_x, move_y = bounds.elastic * (_SPLINES.T @ heights @ _SPLINES)
         x, y = x + move_x, y + move_y
-    return x.reshape(-1, SIDE, SIDE), y.reshape(-1, SIDE, SIDE)
+    return x, y
 
 
 def _resample(images: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -94,22 +109,23 @@ def _resample(images: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.f
         # One call for a thousand images: they stand below one another in one tall picture.
         tall = np.pad(images[chunk], ((0, 0), (_MARGIN, _MARGIN), (0, 0))).reshape(-1, SIDE)
         tops = np.arange(len(tall) // height, dtype=np.float32)[:, None, None] * height + _MARGIN
-        rows = (y[chunk].clip(-1, SIDE) + tops).reshape(-1, SIDE)
+        # Rounded as OpenCV does it, but before the rows get so high that a float cannot tell.
+        rows = ((y[chunk].clip(-1, SIDE) * _FINENESS).round() / _FINENESS + tops).reshape(-1, SIDE)
         result = cv2.remap(tall, x[chunk].reshape(-1, SIDE), rows, cv2.INTER_LINEAR)
         warped[chunk] = result.reshape(-1, SIDE, SIDE)
     return warped
 
 
-def _bumps() -> NDArray[np.float32]:
-    """(bumps, 784) cubic B-splines on a grid of knots, scaled so that their sum has variance 1."""
+def _splines() -> NDArray[np.float32]:
+    """(knots, 28) cubic B-splines along a side; products of two are bumps, whose sum has variance 1."""
     knots = np.arange(_CELLS + 3)
     distance = np.abs(np.linspace(1, _CELLS + 1, SIDE) - knots[:, None])
     near = 2 / 3 - distance**2 + distance**3 / 2
     far = (2 - distance).clip(0) ** 3 / 6
     splines = np.where(distance < 1, near, far)
-    bumps = np.kron(splines, splines)
-    scaled: NDArray[np.float32] = (bumps / np.sqrt((bumps**2).sum(axis=0).mean())).astype(np.float32)
+    variance = (splines**2).sum(axis=0).mean()
+    scaled: NDArray[np.float32] = (splines / np.sqrt(variance)).astype(np.float32)
     return scaled
 
 
-_BUMPS = _bumps()
+_SPLINES = _splines()
