@@ -17,6 +17,9 @@ from digitcli.cli import app
 from digitcli.errors import ModelError
 from digitcli.exporting.browser import Browser
 
+# As digitcli sets it before TensorFlow is imported, which here a test may do first.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 # CI tries the same examples each time, so that it judges the change; other runs look for new ones.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):

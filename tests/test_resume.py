@@ -89,7 +89,7 @@ def stop_at(call):
         small("cnn"),
         small("mlp-dropout", optimizer="adamw"),
         small("mlp-512", optimizer="sgd", average=0.9),
-        small("mlp-512", patience=2, lr=1.0, optimizer="sgd", schedule="constant", epochs=6),
+        small("mlp-512", patience=2, lr=2.0, optimizer="sgd", schedule="constant", epochs=6),
     ],
     ids=["averaged", "dropout", "momentum", "patience"],
 )
@@ -360,6 +360,8 @@ def test_ctrl_c_says_how_to_go_on(killed, tmp_path):
         PROGRAM,
         "train",
         *WORDS,
+        "--epochs",
+        "5000",  # far more than it gets to
         "--data",
         str(killed / "digits.npz"),
         "-o",
@@ -369,7 +371,7 @@ def test_ctrl_c_says_how_to_go_on(killed, tmp_path):
         lines = []
         for line in process.stderr:
             lines.append(line)
-            if line.startswith("epoch 2/4"):
+            if line.startswith("epoch    2/5000"):
                 process.send_signal(signal.SIGINT)
     assert process.returncode == 130
     assert lines[-1] == "Interrupted. Go on with: digitcli train --resume run\n"

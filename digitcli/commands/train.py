@@ -14,11 +14,13 @@ from digitcli.output import Output
 
 if TYPE_CHECKING:
     from digitcli.data.digits import DataSet
+    from digitcli.training.cluster import Cluster
     from digitcli.training.config import TrainConfig
     from digitcli.training.run import TrainedRun
 
 Network = "Network"
 Training = "Training"
+Distribution = "Several machines"
 STARTING = "Starting TensorFlow"
 _TO_RESUME_WITH = {"resume", "data", "json", "quiet", "verbose", "debug"}
 
@@ -101,6 +103,22 @@ def train(
     tensorboard: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard logs to this folder.")
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT,…",
+            help="Train on several machines: the same command on each, with all their addresses.",
+            rich_help_panel=Distribution,
+        ),
+    ] = None,
+    index: Annotated[
+        int | None,
+        typer.Option(
+            metavar="I",
+            help="Which of --workers this is, from 0; the first one writes the run.",
+            rich_help_panel=Distribution,
+        ),
+    ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -110,6 +128,11 @@ def train(
 
     A preset is a network with the recipe that trains it; every value below
     replaces the preset's own.
+
+    Several processes train one network together, each on its share of every
+    batch, with --workers and --index, or where TF_CONFIG or srun say which there
+    are. If one stops, all stop; the same command on all goes on from the last
+    checkpoint.
 
     [bold]Examples[/bold]
 
@@ -124,9 +147,16 @@ def train(
       digitcli train --hidden 300,100 --preset mlp-512 --lr 0.002 --patience 3
 
       digitcli train --resume MNIST/runs/cnn-lr0.008-e18
+
+      digitcli train --workers a:5000,b:5000 --index 0
     """
     out = options.output("train", json, quiet, verbose, debug)
+    from digitcli.training import cluster as clusters
+
+    cluster = clusters.find(None if workers is None else workers.split(","), index)
     if resume:
+        if cluster:
+            raise UsageError("Several workers go on by the same command that they were started with.")
         _resume(resume, _data_to_resume(context, data), out)
         return
     if list_presets:
@@ -153,7 +183,8 @@ def train(
             "val_split": val_split,
         },
     )
-    if output is not None and not force:
+    first = cluster is None or cluster.index == 0
+    if output is not None and not force and first:
         require_free(output)
 
     dataset = options.read_data(data, out)
@@ -163,6 +194,9 @@ def train(
     with out.progress(STARTING):
         from digitcli.training.run import train as train_run
 
+    if cluster and not first:
+        _assist(config, dataset, cluster, out)
+        return
     with TrainingDisplay(out, config) as display:
         run = train_run(
             config,
@@ -171,6 +205,7 @@ def train(
             source=data,
             force=force,
             tensorboard=tensorboard,
+            cluster=cluster,
             on_step=display.step,
             on_epoch=display.epoch,
             on_warning=out.warn,
@@ -212,6 +247,15 @@ def _resume(directory: Path, data: str | None, out: Output) -> None:
     with TrainingDisplay(out, plan.config) as display:
         run = resume(directory, dataset, on_step=display.step, on_epoch=display.epoch, on_warning=out.warn)
     _show_run(out, run)
+
+
+def _assist(config: TrainConfig, dataset: DataSet, cluster: Cluster, out: Output) -> None:
+    from digitcli.training.run import assist
+
+    place = f"worker {cluster.index} of {len(cluster.workers)}"
+    with out.progress(f"Training as {place}"):
+        assist(config, dataset, cluster)
+    out.note(f"Trained as {place}; the run is where worker 0 wrote it.")
 
 
 def _announce(doing: str, config: TrainConfig, dataset: DataSet, out: Output) -> None:

@@ -91,11 +91,23 @@ def newest(folder: Path) -> TrainingState | None:
     return None
 
 
-def _write(state: TrainingState, path: Path) -> None:
+def pack(state: TrainingState) -> bytes:
+    """The state as an .npz archive."""
     buffer = io.BytesIO()
     arrays: dict[str, Any] = to_arrays(state)
     np.savez(buffer, **arrays)
-    content = buffer.getbuffer()
+    return buffer.getvalue()
+
+
+def unpack(content: bytes) -> TrainingState:
+    """What `pack` was given. Raises KeyError, TypeError or ValueError for anything else."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        arrays: dict[str, NDArray[Any]] = dict(archive)
+    return from_arrays(arrays)
+
+
+def _write(state: TrainingState, path: Path) -> None:
+    content = pack(state)
     write_durably(path, hashlib.sha256(content).digest(), content)
 
 
@@ -103,9 +115,7 @@ def _read(path: Path) -> TrainingState:
     content = path.read_bytes()
     if hashlib.sha256(memoryview(content)[_DIGEST:]).digest() != content[:_DIGEST]:
         raise ValueError("its content is not what was written")
-    with np.load(io.BytesIO(content[_DIGEST:]), allow_pickle=False) as archive:
-        arrays: dict[str, NDArray[Any]] = dict(archive)
-    return from_arrays(arrays)
+    return unpack(content[_DIGEST:])
 
 
 def found(folder: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from digitcli.training.config import TrainConfig
 from digitcli.training.history import EpochReport
 from digitcli.training.schedule import learning_rate, warp_strength
 from digitcli.training.state import MemberState
+from digitcli.training.workers import Workers
 
 tf = import_tensorflow()
 import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
@@ -82,6 +83,7 @@ def fit(
     others: NDArray[np.uint8] | None = None,
     *,
     member: int = 1,
+    workers: Workers | None = None,
     resumed: MemberState | None = None,
     on_step: Callable[[StepReport], None] = lambda report: None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
@@ -91,14 +93,18 @@ def fit(
 
     others: (n, 28, 28) uint8, what is no digit, for a network that has an output for it.
     member: which of an ensemble this is; all hold out the same images.
+    workers: the processes that train it together, all by this function; by default this one alone, in the
+        tf.distribute.Strategy whose scope it is called in.
     resumed: where to go on; from there it ends with what it would have ended with, bit for bit.
     on_state: told after every few steps how to take the state, to be resumed from.
     Same config, digits, machine and thread count give the same model, unless it has a time budget.
-    Raises UsageError if the split leaves nothing to train on.
+    Raises UsageError if the split leaves nothing to train on, or a batch has not the same share for each
+    replica of the network.
     """
+    workers = workers or Workers(tf.distribute.get_strategy())
     keras.utils.set_random_seed(config.seed + _SEEDS_APART * (member - 1))
     train, validation = split(digits, config.recipe.val_split, config.seed)
-    trainer = Trainer(config, train, others, member, resumed)
+    trainer = Trainer(config, train, others, member, workers, resumed)
     history = list(resumed.history) if resumed else []
     best_epoch, best_weights = (resumed.best_epoch, resumed.best_weights) if resumed else (0, ())
 
@@ -167,7 +173,11 @@ PRECISION = _precision()
 
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """The same layer, in training by TensorFlow's own kernel: at 14x14, 60 % of the time of Keras's own."""
+    """The same layer, in training by TensorFlow's own kernel: at 14x14, 60 % of the time of Keras's own.
+
+    In training it leaves the moving averages to the trainer, which knows all parts of a batch: `seen` has
+    the mean and variance of the part that it was called with last, in the graph that it was called in.
+    """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """(n, height, width, channels) normalised over the first three axes."""
@@ -176,8 +186,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             inputs, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
         )
-        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + now * (1 - self.momentum))
+        self.seen = mean, variance
         return outputs
 
 
@@ -191,8 +200,9 @@ class Trainer:
         self,
         config: TrainConfig,
         train: Digits,
-        others: NDArray[np.uint8] | None = None,
-        member: int = 1,
+        others: NDArray[np.uint8] | None,
+        member: int,
+        workers: Workers,
         resumed: MemberState | None = None,
     ) -> None:
         recipe = config.recipe
@@ -202,31 +212,37 @@ class Trainer:
             self._labels = np.concatenate([self._labels, np.full(len(others), NO_DIGIT, np.int32)])
         self._config = config
         self._member = member
-        self._batch_size = min(recipe.batch_size, len(self._images))
+        self._workers = workers
+        self._batch_size = _batch_size(recipe.batch_size, len(self._images), workers.replicas)
         self._steps = len(self._images) // self._batch_size
-        self._strategy = tf.distribute.get_strategy()
-        with self._strategy.scope():
+        self._parts = _parts(self._batch_size, bool(config.model.channels), workers.replicas)
+        with workers.making_variables():
             self.model = models.build(config.model, FusedBatchNormalization, PRECISION)
             self._logits = models.logits(self.model)
             self._optimizer = OPTIMIZERS[recipe.optimizer](recipe.lr)
             self._optimizer.build(self.model.trainable_variables)
+            self._normalizations = [
+                layer for layer in self.model.layers if isinstance(layer, FusedBatchNormalization)
+            ]
             self._average = [tf.Variable(w) for w in self.model.weights] if recipe.average else []
         self._done = resumed.steps if resumed else 0
         self._loss = resumed.loss if resumed else 0.0
         self._correct = resumed.correct if resumed else 0.0
         self.epoch_progress = resumed.progress if resumed else 0.0
         self._started = self._epoch_started = time.perf_counter()
+        self._elapsed = resumed.seconds if resumed else 0.0
         if resumed:
             self._started -= resumed.seconds
             self._epoch_started -= resumed.epoch_seconds
             for variable, value in zip(self._variables(), resumed.variables, strict=True):
                 variable.assign(value)
-        self._gradients = tf.function(self._part_gradients)
+        self._part_sums = tf.function(self._sums_of_part)
         # XLA makes one kernel of the hundred small ones of an optimizer. It would be no help for the rest: on
         # a CPU its convolutions are 4 times slower than oneDNN's, its products of matrices as fast.
         self._update = tf.function(self._update_weights, jit_compile=True)
-        pixels = tf.TensorSpec([None, self._batch_size, SIDE, SIDE], tf.uint8)
-        labels = tf.TensorSpec([None, self._batch_size], tf.int32)
+        share = self._batch_size // workers.count
+        pixels = tf.TensorSpec([None, share, SIDE, SIDE], tf.uint8)
+        labels = tf.TensorSpec([None, share], tf.int32)
         rates = tf.TensorSpec([None], tf.float32)
         self._steps_call = tf.function(self._run_steps, input_signature=[pixels, labels, rates])
         self._score_call = tf.function(self._score_batch)
@@ -258,6 +274,7 @@ class Trainer:
         self._loss = self._correct = 0.0
         now = time.perf_counter()
         seconds, self._epoch_started = now - self._epoch_started, now
+        self._read_clock()
         self.epoch_progress = self.progress()
         return seconds
 
@@ -272,8 +289,13 @@ class Trainer:
         """The share of the training, 0-1, that is done `ahead` steps from now."""
         if self._config.time_budget is None:
             return (self._done + ahead) / (self._steps * self._config.recipe.epochs)
-        share = self._config.time_budget / self._config.members
-        return min(1.0, (time.perf_counter() - self._started) / share)
+        return min(1.0, self._elapsed / (self._config.time_budget / self._config.members))
+
+    def _read_clock(self) -> None:
+        """Sets the time that a budget goes by, the same on all workers: the mean of theirs."""
+        if self._config.time_budget is not None:
+            (together,) = self._workers.total([time.perf_counter() - self._started])
+            self._elapsed = together / self._workers.count
 
     def run_epoch(self, epoch: int, on_step: Callable[[StepReport], None]) -> tuple[float, float]:
         """Mean loss and accuracy over one epoch in an order that seed, member and epoch decide.
@@ -290,6 +312,7 @@ class Trainer:
             self._loss, self._correct = self._loss + float(loss), self._correct + float(correct)
             step += len(images)
             self._done += len(images)
+            self._read_clock()
             seen = step * self._batch_size
             speed = (step - first) * self._batch_size / (time.perf_counter() - start)
             progress = (self._member - 1 + self.progress()) / self._config.members
@@ -304,12 +327,14 @@ class Trainer:
         current = self.model.get_weights()
         self.model.set_weights(self.result_weights())
         loss = correct = 0.0
-        for first in range(0, len(digits), VALIDATION_BATCH):
-            images = digits.images[first : first + VALIDATION_BATCH]
-            labels = digits.labels[first : first + VALIDATION_BATCH].astype(np.int32)
-            some_loss, some_correct = self._score_call(images, labels)
+        share = self._workers.share_of(len(digits))
+        for first in range(share.start, share.stop, VALIDATION_BATCH):
+            rows = slice(first, min(first + VALIDATION_BATCH, share.stop))
+            labels = digits.labels[rows].astype(np.int32)
+            some_loss, some_correct = self._score_call(digits.images[rows], labels)
             loss, correct = loss + float(some_loss), correct + float(some_correct)
         self.model.set_weights(current)
+        loss, correct = self._workers.total([loss, correct])
         return loss / len(digits), correct / len(digits)
 
     def _batches(self, epoch: int, first: int) -> Iterator[feed.Batches]:
@@ -323,13 +348,18 @@ class Trainer:
             at_a_time=STEPS_PER_CALL,
             seed=(self._config.seed, self._member, epoch),
             bounds=bounds if self._config.recipe.augment else None,
+            share=self._workers.share_of(self._batch_size),
         )
 
     def _run_steps(self, images: Any, labels: Any, rates: Any) -> tuple[Any, Any]:
         loss = correct = tf.constant(0.0)
         for step in tf.range(tf.shape(rates)[0]):
             batch = images[step], labels[step], rates[step]
-            batch_loss, batch_correct = self._strategy.run(self._learn, batch)
+            sums = self._workers.strategy.run(self._learn, batch)
+            # Each replica has the sums of all.
+            batch_loss, batch_correct = (
+                self._workers.strategy.experimental_local_results(each)[0] for each in sums
+            )
             loss, correct = loss + batch_loss, correct + batch_correct
         return loss, correct
 
@@ -341,24 +371,63 @@ class Trainer:
         normalisation sees a part at a time (Hoffer, Hubara & Soudry, "Train longer, generalize better",
         2017, who found that to be no loss).
         """
-        parts = _parts(self._batch_size, bool(self._config.model.channels))
-        sums = [
-            self._gradients(*part) for part in zip(_split(images, parts), _split(labels, parts), strict=True)
+        images, labels = self._share_of_replica(images), self._share_of_replica(labels)
+        outcomes = [
+            self._part_sums(*part)
+            for part in zip(_split(images, self._parts), _split(labels, self._parts), strict=True)
         ]
-        losses, corrects, gradients = zip(*sums, strict=True)
-        self._update([tf.add_n(some) / self._batch_size for some in zip(*gradients, strict=True)], rate)
-        return tf.add_n(losses), tf.add_n(corrects)
+        sums = self._over_replicas([self._sum(some) for some in zip(*outcomes, strict=True)])
+        loss, correct, *others = (tf.cast(each, tf.float32) for each in sums)
+        self._update(others, rate)
+        return loss, correct
 
-    def _part_gradients(self, images: Any, labels: Any) -> tuple[Any, Any, list[Any]]:
-        """Sums of loss, right answers and gradients over a part of a batch."""
+    def _sum(self, parts: tuple[Any, ...]) -> Any:
+        # Where the parts are the same however many replicas share them, so is the sum, to the last bit: in
+        # double precision it does not matter in which order they are added.
+        dtype = tf.float64 if self._config.model.channels else tf.float32
+        return tf.add_n([tf.cast(part, dtype) for part in parts])
+
+    def _share_of_replica(self, values: Any) -> Any:
+        """Of this worker's share of a batch, that of one of its replicas."""
+        replicas = self._workers.replicas // self._workers.count
+        if replicas == 1:
+            return values
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group % replicas
+        return tf.reshape(values, [replicas, values.shape[0] // replicas, *values.shape[1:]])[replica]
+
+    def _over_replicas(self, sums: list[Any]) -> list[Any]:
+        """The sums of all replicas. They travel as one: a message takes longer than what is in it."""
+        if self._workers.replicas == 1:
+            return sums
+        sizes = [each.shape.num_elements() for each in sums]
+        together = tf.concat([tf.reshape(each, [-1]) for each in sums], 0)
+        together = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, together)
+        pieces = zip(tf.split(together, sizes), sums, strict=True)
+        return [tf.reshape(piece, each.shape) for piece, each in pieces]
+
+    def _sums_of_part(self, images: Any, labels: Any) -> list[Any]:
+        """Over a part of a batch, sums of loss, right answers and gradients; what normalising layers saw."""
         with tf.GradientTape() as tape:
             logits = self._logits(_scale(images), training=True)
             loss = tf.reduce_sum(_cross_entropy(labels, logits, self._config.recipe.label_smoothing))
-        return loss, _correct(labels, logits), tape.gradient(loss, self.model.trainable_variables)
+        gradients = tape.gradient(loss, self.model.trainable_variables)
+        seen = [each for layer in self._normalizations for each in layer.seen]
+        return [loss, _correct(labels, logits), *gradients, *seen]
 
-    def _update_weights(self, gradients: list[Any], rate: Any) -> None:
-        self._optimizer.learning_rate = rate
-        self._optimizer.apply(gradients, self.model.trainable_variables)
+    def _update_weights(self, sums: list[Any], rate: Any) -> None:
+        """sums: over the batch of the gradients, and over its parts of what the normalising layers saw."""
+        variables = self.model.trainable_variables
+        # Not `apply`, which adds up gradients over replicas by itself, and so cannot be compiled.
+        for variable, gradient in zip(variables, sums[: len(variables)], strict=True):
+            if self._optimizer.weight_decay:
+                variable.assign_sub(variable * self._optimizer.weight_decay * rate)
+            self._optimizer.update_step(gradient / self._batch_size, variable, rate)
+        self._optimizer.iterations.assign_add(1)
+        moving = [v for layer in self._normalizations for v in (layer.moving_mean, layer.moving_variance)]
+        parts = self._parts * self._workers.replicas
+        for average, seen in zip(moving, sums[len(variables) :], strict=True):
+            momentum = self._normalizations[0].momentum ** parts
+            average.assign(momentum * average + (1 - momentum) * seen / parts)
         # Early weights would weigh down the average of a short run, so it starts off short and grows.
         done = tf.cast(self._optimizer.iterations, tf.float32)
         decay = tf.minimum(self._config.recipe.average, done / (9 + done))
@@ -378,10 +447,27 @@ def _scale(images: Any) -> Any:
     return tf.cast(images, tf.float32)[..., None] / 255.0
 
 
-def _parts(batch_size: int, convolutional: bool) -> int:
-    """How many parts of a batch to work on at once: at least one for each core."""
-    parts = max(cores(), batch_size // PART) if convolutional else cores()
-    return max(1, min(parts, batch_size // LEAST_PART))
+def _batch_size(wanted: int, images: int, replicas: int) -> int:
+    """Images of a batch: as wanted, or all there are. Raises UsageError for one that is not shared evenly."""
+    if images < wanted:
+        return max(images - images % replicas, replicas)
+    if wanted % replicas:
+        raise UsageError(
+            f"A batch of {wanted} images has not the same share for each of {replicas} workers or GPUs. "
+            f"Choose a multiple of {replicas} with --batch-size."
+        )
+    return wanted
+
+
+def _parts(batch_size: int, convolutional: bool, replicas: int) -> int:
+    """How many parts of its share of a batch each replica works on at once.
+
+    At least one for each core, but for networks with batch normalisation as many in all as one replica would
+    take, so that the parts are the same however many share them.
+    """
+    share = batch_size // replicas
+    wanted = max(cores(), batch_size // PART) // replicas if convolutional else cores()
+    return max(1, min(wanted, share // LEAST_PART))
 
 
 def _split(values: Any, parts: int) -> Any:

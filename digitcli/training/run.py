@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import digitcli
 from digitcli import classifiers, models, runs, trial
 from digitcli.data.digits import DataSet, Digits
 from digitcli.data.load import absolute
-from digitcli.errors import DataError, MissingExtraError
+from digitcli.errors import DataError, MissingExtraError, UsageError
 from digitcli.evaluation import Evaluation, evaluate, figures
 from digitcli.exporting import UNSPECIFIED
 from digitcli.exporting.formats import tflite
@@ -22,14 +23,16 @@ from digitcli.exporting.material import Material, describe, typical
 from digitcli.files import readable
 from digitcli.parallel import cores
 from digitcli.tensorflow_setup import import_tensorflow
-from digitcli.training import history, unfinished
+from digitcli.training import checkpoints, history, unfinished
 from digitcli.training.calibration import calibrate, expect_digits
-from digitcli.training.checkpoints import Checkpoints, newest
+from digitcli.training.checkpoints import Checkpoints
+from digitcli.training.cluster import Cluster
 from digitcli.training.config import TrainConfig
 from digitcli.training.history import EpochReport
 from digitcli.training.loop import Fitted, StepReport, fit, split
 from digitcli.training.state import MemberState, TrainingState
 from digitcli.training.unfinished import Plan, Unfinished
+from digitcli.training.workers import Workers, connected
 
 tf = import_tensorflow()
 
@@ -71,6 +74,7 @@ def train(
     source: str | None = None,
     force: bool = False,
     tensorboard: Path | None = None,
+    cluster: Cluster | None = None,
     on_step: Callable[[StepReport], None] = lambda report: None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
     on_warning: Callable[[str], None] = lambda text: None,
@@ -80,23 +84,41 @@ def train(
     directory: where to; by default a free name in MNIST/runs. force: replace what is there.
     source: what `data` was loaded from, to be loaded again when an interrupted training is resumed.
     tensorboard: folder for TensorBoard's event files.
+    cluster: the processes that train together, of which this is the first; the others call `assist`. Where
+        it finds this very training unfinished, they go on with it.
     on_warning: told in a sentence what the user should know.
-    Raises DataError if there is no training part, OutputError if the directory cannot be written, and
-    Interrupted if Ctrl-C leaves something to resume.
+    Raises DataError if there is no training part, OutputError if the directory cannot be written,
+    ClusterError if another process of the cluster is absent or stops, and Interrupted if Ctrl-C leaves
+    something to resume.
     """
-    if data.train is None:
-        raise DataError(f"{data.origin} has only a test part; there is nothing to train on.")
-    config = replace(config, model=replace(config.model, no_digit=data.others is not None))
+    config = _fitting(config, data)
     plan = Plan(
         config,
         absolute(source) if source else None,
         _identity(data),
-        _machine(),
+        _machine(len(cluster.workers) if cluster else 1),
         force,
         str(tensorboard.absolute()) if tensorboard else None,
     )
-    with unfinished.begin(directory, plan) as work:
-        return _train(work, data, on_step, on_epoch, on_warning)
+    with connected(cluster) as workers:
+        _require_alike(workers, config, data)
+        with unfinished.begin(directory, plan, go_on=workers.count > 1) as work:
+            run = _train(work, data, workers, on_step, on_epoch, on_warning)
+        workers.wait()
+    return run
+
+
+def assist(config: TrainConfig, data: DataSet, cluster: Cluster) -> None:
+    """Trains with the first process of a cluster, which calls `train` with the same settings and data.
+
+    Returns when the run is written. Raises UsageError if they differ, ClusterError as `train` does.
+    """
+    config = _fitting(config, data)
+    with connected(cluster) as workers:
+        _require_alike(workers, config, data)
+        content = workers.from_first(None)
+        _fit_members(config, data, checkpoints.unpack(content) if content else None, workers)
+        workers.wait()
 
 
 def resume(
@@ -119,17 +141,32 @@ def resume(
                 f"{data.origin} is not what the training of {work.directory} was begun with: its images or "
                 "labels differ. Name the right data with --data."
             )
-        if work.plan.machine != _machine():
-            on_warning(
-                "This training was begun with other software or on another machine, so its result may "
-                "differ a little from that of an uninterrupted one."
-            )
-        return _train(work, data, on_step, on_epoch, on_warning)
+        with connected(None) as workers:
+            return _train(work, data, workers, on_step, on_epoch, on_warning)
+
+
+def _fitting(config: TrainConfig, data: DataSet) -> TrainConfig:
+    if data.train is None:
+        raise DataError(f"{data.origin} has only a test part; there is nothing to train on.")
+    return replace(config, model=replace(config.model, no_digit=data.others is not None))
+
+
+def _require_alike(workers: Workers, config: TrainConfig, data: DataSet) -> None:
+    """Raises UsageError on all workers if one has other settings, data or versions than the first."""
+    own = json.dumps([asdict(config), _identity(data), _machine(workers.count)["versions"]]).encode()
+    first = workers.from_first(None if workers.index else own)
+    (others,) = workers.total([float(first != own)])
+    if others:
+        which = f"worker {workers.index}" if first != own else "another worker"
+        raise UsageError(
+            f"Worker 0 and {which} were started with other settings, data or versions. All need the same."
+        )
 
 
 def _train(
     work: Unfinished,
     data: DataSet,
+    workers: Workers,
     on_step: Callable[[StepReport], None],
     on_epoch: Callable[[EpochReport], None],
     on_warning: Callable[[str], None],
@@ -143,12 +180,18 @@ def _train(
             log_epoch(epoch)
         on_epoch(epoch)
 
-    resumed = newest(work.folder)
+    if work.plan.machine != _machine(workers.count):
+        on_warning(
+            "This training was begun with other software or on other machines, so its result may differ a "
+            "little from that of an uninterrupted one."
+        )
+    resumed = checkpoints.newest(work.folder)
+    workers.from_first(checkpoints.pack(resumed) if resumed else b"")
     start = time.perf_counter()
     if resumed:
         start -= sum(epoch.seconds for epoch in resumed.history) + resumed.current.seconds
-    with Checkpoints(work.folder, on_warning) as checkpoints:
-        fitted = _fit_members(config, data, resumed, on_step, report, checkpoints.offer)
+    with Checkpoints(work.folder, on_warning) as writing:
+        fitted = _fit_members(config, data, resumed, workers, on_step, report, writing.offer)
     if data.others is not None:
         expect_digits(fitted.model, len(data.others) / (len(data.others) + len(data.train)))
     _, validation = split(data.train, config.recipe.val_split, config.seed)
@@ -163,7 +206,8 @@ def _train(
         val, test = (evaluate(classifier, part) if part else None for part in (validation, data.test))
         history.write(fitted.history, temporary / runs.HISTORY)
         figures.save(figures.learning_curves(fitted.history, name), temporary / "curves.png")
-        runs.write_record(temporary, _record(config, data, fitted, temperature, val, test, seconds))
+        record = _record(config, data, fitted, temperature, val, test, seconds, workers.count)
+        runs.write_record(temporary, record)
     for file in (runs.KERAS_MODEL, runs.LITERT_MODEL):
         trial.remember(work.directory / file)
     parameters = fitted.model.count_params()
@@ -176,9 +220,10 @@ def _fit_members(
     config: TrainConfig,
     data: DataSet,
     resumed: TrainingState | None,
-    on_step: Callable[[StepReport], None],
-    on_epoch: Callable[[EpochReport], None],
-    on_state: Callable[[Callable[[], TrainingState]], None],
+    workers: Workers,
+    on_step: Callable[[StepReport], None] = lambda report: None,
+    on_epoch: Callable[[EpochReport], None] = lambda report: None,
+    on_state: Callable[[Callable[[], TrainingState]], None] = lambda take: None,
 ) -> Fitted:
     assert data.train is not None, "asked for by train"
     finished = list(resumed.members) if resumed else []
@@ -194,6 +239,7 @@ def _fit_members(
             data.train,
             data.others,
             member=len(finished) + 1,
+            workers=workers,
             resumed=current,
             on_step=on_step,
             on_epoch=on_epoch,
@@ -218,6 +264,7 @@ def _record(
     validation: Evaluation | None,
     test: Evaluation | None,
     seconds: float,
+    workers: int,
 ) -> dict[str, Any]:
     best = next(report for report in reversed(fitted.history) if report.epoch == fitted.best_epoch)
     return {
@@ -244,11 +291,11 @@ def _record(
             "seconds": round(seconds, 3),
         },
         "parameters": fitted.model.count_params(),
-        **_machine(),
+        **_machine(workers),
     }
 
 
-def _machine() -> dict[str, Any]:
+def _machine(workers: int) -> dict[str, Any]:
     """What decides the last bits of a result, besides the settings and the data."""
     return {
         "versions": {
@@ -257,7 +304,7 @@ def _machine() -> dict[str, Any]:
             "keras": tf.keras.__version__,
             "python": platform.python_version(),
         },
-        "machine": {"processor": platform.machine(), "cores": cores()},
+        "machine": {"processor": platform.machine(), "cores": cores(), "workers": workers},
     }
 
 

@@ -16,7 +16,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +82,11 @@ class Unfinished:
 
 
 @contextmanager
-def begin(directory: Path | None, plan: Plan) -> Iterator[Unfinished]:
+def begin(directory: Path | None, plan: Plan, *, go_on: bool = False) -> Iterator[Unfinished]:
     """A new training; when the body raises, it is kept if there is a checkpoint to resume it from.
 
     directory: where the run is to be; None for a free name in MNIST/runs.
+    go_on: if that very training is there, unfinished, go on with it.
     Raises OutputError if something is there and `plan.force` is false, if it is no run, if an unfinished
     training is there (which `plan.force` gives up), if another process is at work there, or if the folder
     cannot be written.
@@ -99,13 +100,17 @@ def begin(directory: Path | None, plan: Plan) -> Iterator[Unfinished]:
         _require_replaceable(directory, plan)  # another process may have finished meanwhile
         folder = runs.unfinished(directory)
         if (folder / PLAN).exists() and not plan.force:
-            raise OutputError(
-                f"A training of {directory} was begun and not finished.\n"
-                f"Go on with it: digitcli train --resume {directory}; or give it up with --force."
-            )
-        with _written(directory):
-            _empty(folder)
-            write_durably(folder / PLAN, json.dumps(asdict(plan), indent=2).encode())
+            begun = read_plan(directory)
+            if not go_on or replace(begun, machine=plan.machine) != plan:
+                raise OutputError(
+                    f"A training of {directory} was begun and not finished.\n"
+                    f"Go on with it: digitcli train --resume {directory}; or give it up with --force."
+                )
+            plan = begun
+        else:
+            with _written(directory):
+                _empty(folder)
+                write_durably(folder / PLAN, json.dumps(asdict(plan), indent=2).encode())
         try:
             with _resumable(directory):
                 yield Unfinished(directory, folder, plan)
