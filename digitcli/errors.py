@@ -39,6 +39,10 @@ class OutputError(DigitcliError):
     """A result cannot be written, or would overwrite something."""
 
 
+class ClusterError(DigitcliError):
+    """Processes that should train together cannot, or one of them has stopped."""
+
+
 class MissingExtraError(DigitcliError):
     """A package that this command needs is not installed."""
 

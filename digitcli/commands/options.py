@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -42,6 +42,17 @@ Views = Annotated[
     ),
 ]
 
+Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option(metavar="local|ray", help="What the work is done by: this process, or Ray (digitcli[ray])."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="The Ray cluster: host:port, or auto where this machine is one of it. Default: this machine.",
+    ),
+]
 
 Trust = Annotated[
     bool,
