@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -42,15 +43,23 @@ Views = Annotated[
     ),
 ]
 
-Engine = Annotated[
-    Literal["local", "ray"],
-    typer.Option(metavar="local|ray", help="What the work is done by: this process, or Ray (digitcli[ray])."),
+
+class Engine(StrEnum):
+    """What does the work."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+EngineOption = Annotated[
+    Engine, typer.Option("--engine", help="The cores of this machine, or Ray, which may have many machines.")
 ]
 Address = Annotated[
     str | None,
     typer.Option(
-        metavar="ADDRESS",
-        help="The Ray cluster: host:port, or auto where this machine is one of it. Default: this machine.",
+        "--address",
+        metavar="auto|HOST:PORT",
+        help="The Ray cluster for --engine ray. Default: one of this machine, for this command only.",
     ),
 ]
 

@@ -109,7 +109,7 @@ def train(
             rich_help_panel=Tuning,
         ),
     ] = None,
-    engine: options.Engine = "local",
+    engine: options.EngineOption = options.Engine.LOCAL,
     address: options.Address = None,
     tensorboard: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard logs to this folder.")
@@ -230,17 +230,19 @@ def _data_to_resume(context: typer.Context, data: str) -> str | None:
     return data if "data" in given else None
 
 
-def _require_engine(engine: str, tune: int | None, address: str | None, tensorboard: Path | None) -> None:
+def _require_engine(
+    engine: options.Engine, tune: int | None, address: str | None, tensorboard: Path | None
+) -> None:
     """Raises UsageError for options that the engine has not, MissingExtraError if it is not installed."""
-    if tune and engine == "local":
+    if tune and engine is options.Engine.LOCAL:
         raise UsageError("--tune trains on Ray. Add --engine ray.")
-    if engine == "ray" and not tune:
+    if engine is options.Engine.RAY and not tune:
         raise UsageError("--engine ray is for tuning. Add --tune N, or leave it out to train once.")
-    if address and engine == "local":
+    if address and engine is options.Engine.LOCAL:
         raise UsageError("--address is where Ray is. Add --engine ray.")
     if tune and tensorboard:
         raise UsageError("--tune writes no TensorBoard logs. Leave --tensorboard out.")
-    if engine == "ray":
+    if tune:
         from digitcli.ray_setup import require_ray
 
         require_ray("Ray Tune")

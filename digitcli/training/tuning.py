@@ -90,7 +90,7 @@ def tune(
         raise UsageError("Tuning has nothing to try where all settings are given.")
     named = absolute(source) if source else None
     plan = Plan(config, named, data.identity, {}, force, None, trials, tuple(sorted(fixed)))
-    with unfinished.begin(directory, plan) as work:
+    with unfinished.begin(directory, plan, go_on=True) as work:
         kept = KeptTrials(work.folder)
         for done in kept.in_order:
             on_trial(done)

@@ -92,11 +92,11 @@ class Unfinished:
 
 
 @contextmanager
-def begin(directory: Path | None, plan: Plan) -> Iterator[Unfinished]:
+def begin(directory: Path | None, plan: Plan, *, go_on: bool = False) -> Iterator[Unfinished]:
     """A new training or tuning; when the body raises, it is kept if there is something to go on from.
 
     directory: where the run is to be; None for a free name in MNIST/runs.
-    A tuning that was begun with the same settings goes on.
+    go_on: if it was begun with the same settings and data, go on with it; a tuning with more or less trials.
     Raises OutputError if something is there and `plan.force` is false, if it is no run, if an unfinished
     training is there (which `plan.force` gives up), if another process is at work there, or if the folder
     cannot be written.
@@ -109,7 +109,7 @@ def begin(directory: Path | None, plan: Plan) -> Iterator[Unfinished]:
             directory = _first_free(plan.run_name, stack)
         _require_replaceable(directory, plan)  # another process may have finished meanwhile
         folder = runs.unfinished(directory)
-        goes_on = _goes_on(folder, plan)
+        goes_on = _goes_on(folder, plan, go_on)
         with _written(directory):
             if not goes_on:
                 _empty(folder)
@@ -167,22 +167,23 @@ def _read(file: Path) -> Plan:
         raise OutputError(f"{file} is damaged: {error}. Train anew with --force.") from error
 
 
-def _goes_on(folder: Path, plan: Plan) -> bool:
-    """Whether this tuning was begun. Raises OutputError if something else was, unless that is given up."""
+def _goes_on(folder: Path, plan: Plan, go_on: bool) -> bool:
+    """Whether what was begun there is to go on. Raises OutputError if it is not, unless it is given up."""
     if not (folder / PLAN).exists():
         return False
     try:
         begun = _read(folder / PLAN)
-        if begun.trials and replace(begun, trials=plan.trials, force=plan.force) == plan:
+        same = replace(begun, machine=plan.machine, force=plan.force, trials=plan.trials) == plan
+        if go_on and same and bool(begun.trials) == bool(plan.trials):
             return True
-        raise OutputError(_other_work(_run_of(folder), begun))
+        raise OutputError(_begun_before(_run_of(folder), begun))
     except OutputError:
         if plan.force:
             return False
         raise
 
 
-def _other_work(directory: Path, begun: Plan) -> str:
+def _begun_before(directory: Path, begun: Plan) -> str:
     if begun.trials:
         return (
             f"A tuning of {directory} was begun with other settings or data, and not finished.\n"
