@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ _SETTINGS = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
 
+ANSWER = 10.0
+"""Seconds in which the machine at an address must answer."""
+
 
 def require_ray(what: str) -> None:
     """Raises MissingExtraError if Ray is not installed. what: the part of it that is needed."""
@@ -43,7 +47,6 @@ def ray_started(address: str | None) -> Iterator[Any]:
     os.environ.update(_SETTINGS)
     import ray
 
-    terminated = signal.getsignal(signal.SIGTERM)
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
         options: dict[str, Any] = {"address": address}
         if address is None:
@@ -55,14 +58,34 @@ def ray_started(address: str | None) -> Iterator[Any]:
                 "include_dashboard": False,
                 "_temp_dir": folder,
             }
+        terminated = signal.getsignal(signal.SIGTERM)
         try:
-            with native_stderr_hidden():
-                ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
+            _require_answer(address)
+            try:
+                with native_stderr_hidden():
+                    ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                raise ClusterError(f"Ray{_at(address)} cannot be used: {_first_line(error)}.") from error
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, terminated)  # which Ray has replaced
             yield ray
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            where = f"There is no Ray at {address}" if address else "Ray does not start"
-            raise ClusterError(f"{where}: {str(error).splitlines()[0].rstrip('.')}.") from error
         finally:
             ray.shutdown()
+
+
+def _require_answer(address: str | None) -> None:
+    """Raises ClusterError if nobody listens there, for which Ray would wait for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if port.isdecimal() and "/" not in host:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
+        except (OSError, OverflowError) as error:
+            raise ClusterError(f"There is no Ray at {address}: {_first_line(error)}.") from error
+
+
+def _at(address: str | None) -> str:
+    return f" at {address}" if address else ""
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
