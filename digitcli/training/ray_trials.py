@@ -84,7 +84,7 @@ def _train(point: Mapping[str, Any], configs: Mapping[int, TrainConfig], data: D
         tune.report({"finished": {**scores, "seconds": run.seconds}, "files": files})
 
 
-class _Watcher(tune.Callback):  # type: ignore[misc]
+class _Watcher(tune.Callback):
     """Makes Trials of what Tune tells in this process."""
 
     def __init__(
@@ -146,7 +146,7 @@ class _Watcher(tune.Callback):  # type: ignore[misc]
             raise
 
 
-class _Halving(ASHAScheduler):  # type: ignore[misc]
+class _Halving(ASHAScheduler):
     """Stops a trial that half-way is worse than the median of those that came there before it.
 
     But never the first, with which all are compared in the end. Half-way is late, since learning rates have
@@ -170,5 +170,6 @@ def _scheduler(config: TrainConfig) -> _Halving | None:
 
 def _one_machine() -> dict[str, float]:
     """The cores and GPUs of one of Ray's machines, of the smallest that has cores."""
-    machines = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]
+    machines = [node["Resources"] for node in nodes if node["Alive"] and node["Resources"].get("CPU")]
     return {kind.lower(): min(each.get(kind, 0) for each in machines) for kind in ("CPU", "GPU")}
