@@ -138,8 +138,8 @@ def _verdict(tuned: Tuned) -> str:
     if tuned.best.number == 1:
         return f"{kept}: none was more accurate on the validation split than the preset's own settings."
     verdict = (
-        f"{kept}: on the validation split it is {100 * tuned.gain:.2f} points more accurate than trial 1, "
-        f"the preset's own settings; the standard error of {tuned.images:,} images is "
+        f"{kept}: {100 * tuned.gain:.2f} points more accurate on the validation split than trial 1, the "
+        f"preset's own settings; the standard error of {tuned.images:,} images is "
         f"{100 * tuned.standard_error:.2f} points"
     )
     return f"{verdict}." if tuned.gain > SURE * tuned.standard_error else f"{verdict}, so that may be chance."

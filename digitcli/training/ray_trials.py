@@ -97,6 +97,10 @@ class _Watcher(tune.Callback):
         self._done: set[int] = set()
         self.error: Exception | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune keeps a copy of its callbacks, to restore a tuning by itself, but a display cannot be copied.
+        return {}
+
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
