@@ -64,7 +64,7 @@ def ray_started(address: str | None) -> Iterator[Any]:
             try:
                 with native_stderr_hidden():
                     ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
-            except (ConnectionError, RuntimeError, ValueError) as error:
+            except (OSError, RuntimeError, ValueError) as error:
                 raise ClusterError(f"Ray{_at(address)} cannot be used: {_first_line(error)}.") from error
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, terminated)  # which Ray has replaced

@@ -103,7 +103,6 @@ def train(
         int | None,
         typer.Option(
             metavar="N",
-            min=1,
             help="Train N times, with other learning rates, widths, dropout and augmentation where none are "
             "given, and keep the best on the validation split. If it is stopped, the same command goes on.",
             rich_help_panel=Tuning,
@@ -173,8 +172,8 @@ def train(
         require_free(output)
 
     dataset = options.read_data(data, out)
-    _announce(f"Tuning in {tune} trials" if tune else "Training", config, dataset, out)
-    if tune:
+    _announce("Training" if tune is None else "Tuning", config, dataset, out)
+    if tune is not None:
         from digitcli.commands.tuning_display import TuningDisplay, document, show_trials
         from digitcli.training.tuning import tune as tune_run
 
@@ -234,15 +233,15 @@ def _require_engine(
     engine: options.Engine, tune: int | None, address: str | None, tensorboard: Path | None
 ) -> None:
     """Raises UsageError for options that the engine has not, MissingExtraError if it is not installed."""
-    if tune and engine is options.Engine.LOCAL:
+    if tune is not None and engine is options.Engine.LOCAL:
         raise UsageError("--tune trains on Ray. Add --engine ray.")
-    if engine is options.Engine.RAY and not tune:
+    if engine is options.Engine.RAY and tune is None:
         raise UsageError("--engine ray is for tuning. Add --tune N, or leave it out to train once.")
     if address and engine is options.Engine.LOCAL:
         raise UsageError("--address is where Ray is. Add --engine ray.")
-    if tune and tensorboard:
+    if tune is not None and tensorboard:
         raise UsageError("--tune writes no TensorBoard logs. Leave --tensorboard out.")
-    if tune:
+    if tune is not None:
         from digitcli.ray_setup import require_ray
 
         require_ray("Ray Tune")

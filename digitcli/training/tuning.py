@@ -81,6 +81,10 @@ def tune(
     ModelError if all trials fail, and Interrupted if Ctrl-C leaves something to go on from.
     """
     require_ray("Ray Tune")
+    if trials < 1:
+        raise UsageError(f"Tuning needs at least one trial, got {trials}.")
+    if address and address.startswith("ray://"):
+        raise UsageError("Tuning takes no ray:// address: start it on a machine of the cluster, with auto.")
     if data.train is None:
         raise DataError(f"{data.origin} has only a test part; there is nothing to train on.")
     images = round(config.recipe.val_split * len(data.train))
