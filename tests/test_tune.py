@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -385,16 +386,14 @@ def test_an_address_where_no_ray_is_is_told(digitcli, data):
 # On Ray itself
 
 
-def of_mark(mark):
-    """The processes that have it in their environment."""
-    found = []
+def require_gone(mark):
+    """All processes with the mark in their environment end; those that Ray has told to may take a moment."""
+    marked = []
     for process in psutil.process_iter():
-        try:
+        with suppress(psutil.Error):
             if process.environ().get("DIGITCLI_TEST_MARK") == mark:
-                found.append(process.cmdline())
-        except psutil.Error:
-            continue
-    return found
+                marked.append(process)
+    assert psutil.wait_procs(marked, timeout=60)[1] == []
 
 
 def test_killed_in_the_middle_it_is_silent_leaves_no_process_and_goes_on(digitcli, data):
@@ -413,14 +412,14 @@ def test_killed_in_the_middle_it_is_silent_leaves_no_process_and_goes_on(digitcl
     assert process.returncode == 130
     assert len(lines) == 4
     assert lines[-1] == "Interrupted. 1 of 2 trials are done. Go on with the others by the same command.\n"
-    assert of_mark(mark) == []
+    require_gone(mark)
 
     result = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert result.returncode == 0
     assert [line.split("  ")[0] for line in result.stderr.splitlines()[2:4]] == ["trial 1/2", "trial 2/2"]
     assert len(result.stderr.splitlines()) == 5
     assert len(table(result)) == 2
-    assert of_mark(mark) == []
+    require_gone(mark)
 
     digitcli("train", *TINY, "--data", data, "-o", "alone")
     alone = runs.read_record(Path("alone"))["metrics"]
