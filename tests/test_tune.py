@@ -428,6 +428,8 @@ def test_killed_in_the_middle_it_is_silent_leaves_no_process_and_goes_on(digitcl
 
 
 def test_on_ray_a_trial_may_be_stopped_fail_or_be_killed_and_the_others_go_on(dataset):
+    import ray
+
     from digitcli.ray_setup import ray_started
     from digitcli.training.ray_trials import run_trials
 
@@ -448,6 +450,7 @@ def test_on_ray_a_trial_may_be_stopped_fail_or_be_killed_and_the_others_go_on(da
 
     with ray_started(None), pytest.raises(OutputError, match="what a callback raises"):
         run_trials(CONFIG, wanted, replace(dataset, test=None), "run", on_epoch, on_done)
+    assert not ray.is_initialized()
     assert [done[number].state for number in (1, 2, 3, 4)] == ["finished", "stopped", "failed", "failed"]
     assert (done[1].epochs, done[2].epochs) == (2, 1)
     assert done[3].reason.startswith("It diverged: the loss of epoch 1 is ")
