@@ -64,7 +64,7 @@ class PictureLimits:
     def __enter__(self) -> Self:
         self._memory = LittleMemory()
         self._ticking = False
-        # Decoders warn about odd metadata, which changes no pixel. Done for each picture it costs a hundredth.
+        # Decoders warn about odd metadata, which changes no pixel. Done for each one it costs a hundredth.
         self._warnings = warnings.catch_warnings()
         self._warnings.__enter__()
         warnings.simplefilter("ignore")

@@ -5,6 +5,7 @@
     curves.png     loss and accuracy over the epochs
     model.keras    the trained network
     model.tflite   the same for LiteRT, which `predict` and `evaluate` use
+    tune.csv       of a tuning, one row per trial
 
 A directory appears complete or not at all; while it is in the making there is NAME.unfinished beside it.
 """

@@ -11,7 +11,7 @@ from typing import Any
 
 SCHEMAS = Path(__file__).parent / "schemas"
 ORDER = (
-    "train", "train-list-presets", "evaluate", "evaluate-several", "predict", "export",
+    "train", "train-tune", "train-list-presets", "evaluate", "evaluate-several", "predict", "export",
     "data-status", "data-fetch", "data-verify", "data-convert", "error",
 )  # fmt: skip
 INTRODUCTION = """# The JSON documents

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 from PIL import Image
+from trials_here import MadeUp, replace_ray
 
 from digitcli.data import formats, synthetic
 from digitcli.data.digits import DataSet
@@ -63,6 +64,26 @@ def test_documents_about_models(valid: Document, data: Path) -> None:
     several = valid("evaluate-several", "evaluate", "run", "run", "--data", data)
     assert several["models"][1]["against_first"]["p"] == 1
     valid("export", "export", "run", "--format", "keras", "--data", data)
+
+
+def test_the_document_of_a_tuning(valid: Document, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_ray(monkeypatch, MadeUp({1: 0.5, 2: 0.6, 3: "It diverged"}))
+    words = [
+        "train",
+        "--preset",
+        "mlp-512",
+        "--tune",
+        3,
+        "--engine",
+        "ray",
+        "--data",
+        data,
+        "--output",
+        "run",
+    ]
+    document = valid("train-tune", *words)
+    assert [trial["state"] for trial in document["trials"]] == ["finished", "finished", "failed"]
+    assert document["kept"] == 2
 
 
 def test_documents_about_pictures(valid: Document) -> None:

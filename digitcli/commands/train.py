@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitcli import models
+from digitcli import models, runs
 from digitcli.commands import options
 from digitcli.errors import UsageError
 from digitcli.output import Output
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from digitcli.data.digits import DataSet
     from digitcli.training.cluster import Cluster
     from digitcli.training.config import TrainConfig
-    from digitcli.training.run import TrainedRun
 
 Network = "Network"
 Training = "Training"
 Distribution = "Several machines"
+Tuning = "Tuning"
 STARTING = "Starting TensorFlow"
 _TO_RESUME_WITH = {"resume", "data", "json", "quiet", "verbose", "debug"}
 
@@ -100,6 +101,17 @@ def train(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides everything random.", rich_help_panel=Training)] = 0,
+    tune: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Train N times, with other learning rates, widths, dropout and augmentation where none are "
+            "given, and keep the best on the validation split. If it is stopped, the same command goes on.",
+            rich_help_panel=Tuning,
+        ),
+    ] = None,
+    engine: options.EngineOption = options.Engine.LOCAL,
+    address: options.Address = None,
     tensorboard: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard logs to this folder.")
     ] = None,
@@ -146,6 +158,8 @@ def train(
 
       digitcli train --hidden 300,100 --preset mlp-512 --lr 0.002 --patience 3
 
+      digitcli train --preset mlp-512-64 --tune 8 --engine ray
+
       digitcli train --resume MNIST/runs/cnn-lr0.008-e18
 
       digitcli train --workers a:5000,b:5000 --index 0
@@ -163,6 +177,9 @@ def train(
         _show_presets(out)
         return
 
+    _require_engine(engine, tune, address, tensorboard)
+    if tune is not None and cluster:
+        raise UsageError("--tune has its own way to several machines, --address, instead of workers.")
     from digitcli.files import require_free
     from digitcli.training.config import configure
 
@@ -188,7 +205,28 @@ def train(
         require_free(output)
 
     dataset = options.read_data(data, out)
-    _announce("Training", config, dataset, out)
+    _announce("Training" if tune is None else "Tuning", config, dataset, out)
+    if tune is not None:
+        from digitcli.commands.tuning_display import TuningDisplay, document, show_trials
+        from digitcli.training.tuning import tune as tune_run
+
+        given = {"lr": lr, "width": hidden, "dropout": dropout, "augment": augment}
+        with TuningDisplay(out, config, tune) as tuning:
+            tuned = tune_run(
+                config,
+                dataset,
+                tune,
+                output,
+                fixed={name for name, value in given.items() if value is not None},
+                address=address,
+                source=data,
+                force=force,
+                on_epoch=tuning.epoch,
+                on_trial=tuning.trial,
+            )
+        show_trials(out, tuned)
+        _show_run(out, tuned.directory, document(tuned))
+        return
     from digitcli.commands.training_display import TrainingDisplay
 
     with out.progress(STARTING):
@@ -210,7 +248,7 @@ def train(
             on_epoch=display.epoch,
             on_warning=out.warn,
         )
-    _show_run(out, run)
+    _show_run(out, run.directory)
 
 
 def _data_to_resume(context: typer.Context, data: str) -> str | None:
@@ -226,6 +264,24 @@ def _data_to_resume(context: typer.Context, data: str) -> str | None:
             "Leave it out."
         )
     return data if "data" in given else None
+
+
+def _require_engine(
+    engine: options.Engine, tune: int | None, address: str | None, tensorboard: Path | None
+) -> None:
+    """Raises UsageError for options that the engine has not, MissingExtraError if it is not installed."""
+    if tune is not None and engine is options.Engine.LOCAL:
+        raise UsageError("--tune trains on Ray. Add --engine ray.")
+    if engine is options.Engine.RAY and tune is None:
+        raise UsageError("--engine ray is for tuning. Add --tune N, or leave it out to train once.")
+    if address and engine is options.Engine.LOCAL:
+        raise UsageError("--address is where Ray is. Add --engine ray.")
+    if tune is not None and tensorboard:
+        raise UsageError("--tune writes no TensorBoard logs. Leave --tensorboard out.")
+    if tune is not None:
+        from digitcli.ray_setup import require_ray
+
+        require_ray("Ray Tune")
 
 
 def _resume(directory: Path, data: str | None, out: Output) -> None:
@@ -246,7 +302,7 @@ def _resume(directory: Path, data: str | None, out: Output) -> None:
 
     with TrainingDisplay(out, plan.config) as display:
         run = resume(directory, dataset, on_step=display.step, on_epoch=display.epoch, on_warning=out.warn)
-    _show_run(out, run)
+    _show_run(out, run.directory)
 
 
 def _assist(config: TrainConfig, dataset: DataSet, cluster: Cluster, out: Output) -> None:
@@ -289,32 +345,37 @@ def _show_presets(out: Output) -> None:
     )
 
 
-def _show_run(out: Output, run: TrainedRun) -> None:
-    val_accuracy = None if run.validation is None else run.validation.accuracy
-    accuracy = None if run.test is None else run.test.accuracy
+def _show_run(out: Output, directory: Path, more: Mapping[str, object] | None = None) -> None:
+    """What a run's record says; `more` is for the JSON document."""
+    from digitcli.training import history
+
+    record = runs.read_record(directory)
+    metrics = record["metrics"]
+    epochs = history.read(directory / runs.HISTORY)[-1].epoch
     out.document(
         {
-            "run": str(run.directory),
-            "preset": run.config.preset,
-            "parameters": run.parameters,
-            "members": run.config.members,
-            "epochs": run.history[-1].epoch,
-            "best_epoch": run.best_epoch,
-            "val_accuracy": val_accuracy,
-            "test_accuracy": accuracy,
-            "test_loss": None if run.test is None else run.test.loss,
-            "seconds": round(run.seconds, 3),
+            "run": str(directory),
+            "preset": record["config"]["preset"],
+            "parameters": record["parameters"],
+            "members": record["config"]["members"],
+            "epochs": epochs,
+            "best_epoch": metrics["best_epoch"],
+            "val_accuracy": metrics["val_accuracy"],
+            "test_accuracy": metrics["test_accuracy"],
+            "test_loss": metrics["test_loss"],
+            "seconds": metrics["seconds"],
+            **(more or {}),
         }
     )
     out.table(
         ["what", "value"],
         [
-            ["run", run.directory],
-            ["parameters", f"{run.parameters:,}"],
-            ["epoch kept", f"{run.best_epoch} of {run.history[-1].epoch}"],
-            ["validation accuracy", _percent(val_accuracy)],
-            ["test accuracy", _percent(accuracy)],
-            ["training time", f"{run.seconds:.1f} s"],
+            ["run", directory],
+            ["parameters", f"{record['parameters']:,}"],
+            ["epoch kept", f"{metrics['best_epoch']} of {epochs}"],
+            ["validation accuracy", _percent(metrics["val_accuracy"])],
+            ["test accuracy", _percent(metrics["test_accuracy"])],
+            ["training time", f"{metrics['seconds']:.1f} s"],
         ],
     )
 

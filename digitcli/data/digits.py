@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,11 @@ class Digits:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What run.json tells of it."""
+        return {"name": self.name, "images": len(self), "sha256": self.sha256}
+
     def take(self, indices: NDArray[np.integer] | slice, name: str | None = None) -> Digits:
         """The chosen rows as a data set of their own."""
         return Digits(self.images[indices], self.labels[indices], name or self.name)
@@ -77,6 +83,15 @@ class DataSet:
     origin: str
     warning: str | None = None
     others: NDArray[np.uint8] | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What tells whether data are the same, wherever they lie."""
+        return {
+            "train": self.train.sha256 if self.train else None,
+            "others": 0 if self.others is None else len(self.others),
+            "test": self.test.sha256 if self.test else None,
+        }
 
     @property
     def scored(self) -> Digits:

@@ -13,7 +13,7 @@ from typing import Any
 
 import digitcli
 from digitcli import classifiers, models, runs, trial
-from digitcli.data.digits import DataSet, Digits
+from digitcli.data.digits import DataSet
 from digitcli.data.load import absolute
 from digitcli.errors import DataError, MissingExtraError, UsageError
 from digitcli.evaluation import Evaluation, evaluate, figures
@@ -95,7 +95,7 @@ def train(
     plan = Plan(
         config,
         absolute(source) if source else None,
-        _identity(data),
+        data.identity,
         _machine(len(cluster.workers) if cluster else 1),
         force,
         str(tensorboard.absolute()) if tensorboard else None,
@@ -136,7 +136,7 @@ def resume(
     the data are others, and what `train` raises.
     """
     with unfinished.reopen(directory) as work:
-        if work.plan.data != _identity(data):
+        if work.plan.data != data.identity:
             raise DataError(
                 f"{data.origin} is not what the training of {work.directory} was begun with: its images or "
                 "labels differ. Name the right data with --data."
@@ -153,7 +153,7 @@ def _fitting(config: TrainConfig, data: DataSet) -> TrainConfig:
 
 def _require_alike(workers: Workers, config: TrainConfig, data: DataSet) -> None:
     """Raises UsageError on all workers if one has other settings, data or versions than the first."""
-    own = json.dumps([asdict(config), _identity(data), _machine(workers.count)["versions"]]).encode()
+    own = json.dumps([asdict(config), data.identity, _machine(workers.count)["versions"]]).encode()
     first = workers.from_first(None if workers.index else own)
     (others,) = workers.total([float(first != own)])
     if others:
@@ -273,9 +273,9 @@ def _record(
         "config": asdict(config),
         "data": {
             "origin": data.origin,
-            "train": _fingerprint(data.train),
+            "train": data.train.fingerprint if data.train else None,
             "others": 0 if data.others is None else len(data.others),
-            "test": _fingerprint(data.test),
+            "test": data.test.fingerprint if data.test else None,
         },
         "input": INPUT,
         "metrics": {
@@ -306,19 +306,6 @@ def _machine(workers: int) -> dict[str, Any]:
         },
         "machine": {"processor": platform.machine(), "cores": cores(), "workers": workers},
     }
-
-
-def _identity(data: DataSet) -> dict[str, Any]:
-    """What tells whether data are the same, wherever they lie."""
-    return {
-        "train": data.train.sha256 if data.train else None,
-        "others": 0 if data.others is None else len(data.others),
-        "test": data.test.sha256 if data.test else None,
-    }
-
-
-def _fingerprint(part: Digits | None) -> dict[str, Any] | None:
-    return {"name": part.name, "images": len(part), "sha256": part.sha256} if part else None
 
 
 def _tensorboard_logger(folder: Path) -> Callable[[EpochReport], None]:

@@ -4,6 +4,7 @@ While a run is in the making, a folder NAME.unfinished beside it holds
 
     plan.json            the settings, the data and their fingerprint
     NUMBER.checkpoint    the last states of the training
+    trials.json          of a tuning, the trials that are done
     lock                 held by the process that is at work on it
 
 It becomes the run by a renaming, or goes away when the run is there.
@@ -30,17 +31,19 @@ from digitcli.training import config as configuration
 from digitcli.training.config import TrainConfig
 
 PLAN = "plan.json"
+TRIALS = "trials.json"
 LOCK = "lock"
 _RUN = "run"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training was to do.
+    """What a training was to do, or a tuning.
 
     source: what the user called the data, absolute where it is a path; None if it came as arrays.
     data: the fingerprint of its parts. machine: what else decides the last bits of the result.
     force: whether the run replaces what is there. tensorboard: the folder of its event files.
+    trials: how many trainings of a tuning; 0 for a training. fixed: the settings that it does not draw.
     """
 
     config: TrainConfig
@@ -49,11 +52,18 @@ class Plan:
     machine: dict[str, Any]
     force: bool
     tensorboard: str | None
+    trials: int = 0
+    fixed: tuple[str, ...] = ()
+
+    @property
+    def run_name(self) -> str:
+        """Name of the run's directory where none was given."""
+        return f"{self.config.run_name}{'-tuned' if self.trials else ''}"
 
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A training that this process has for itself.
+    """A training or tuning that this process has for itself.
 
     directory: where the run will be. folder: what is kept meanwhile.
     """
@@ -83,10 +93,10 @@ class Unfinished:
 
 @contextmanager
 def begin(directory: Path | None, plan: Plan, *, go_on: bool = False) -> Iterator[Unfinished]:
-    """A new training; when the body raises, it is kept if there is a checkpoint to resume it from.
+    """A new training or tuning; when the body raises, it is kept if there is something to go on from.
 
     directory: where the run is to be; None for a free name in MNIST/runs.
-    go_on: if that very training is there, unfinished, go on with it.
+    go_on: if it was begun with the same settings and data, go on with it; a tuning with more or less trials.
     Raises OutputError if something is there and `plan.force` is false, if it is no run, if an unfinished
     training is there (which `plan.force` gives up), if another process is at work there, or if the folder
     cannot be written.
@@ -96,26 +106,20 @@ def begin(directory: Path | None, plan: Plan, *, go_on: bool = False) -> Iterato
             _require_replaceable(directory, plan)
             stack.enter_context(_locked(directory))
         else:
-            directory = _first_free(plan.config.run_name, stack)
+            directory = _first_free(plan.run_name, stack)
         _require_replaceable(directory, plan)  # another process may have finished meanwhile
         folder = runs.unfinished(directory)
-        if (folder / PLAN).exists() and not plan.force:
-            begun = read_plan(directory)
-            if not go_on or replace(begun, machine=plan.machine) != plan:
-                raise OutputError(
-                    f"A training of {directory} was begun and not finished.\n"
-                    f"Go on with it: digitcli train --resume {directory}; or give it up with --force."
-                )
-            plan = begun
-        else:
-            with _written(directory):
+        begun = _to_go_on(folder, plan, go_on)
+        plan = replace(plan, machine=begun.machine) if begun else plan
+        with _written(directory):
+            if not begun:
                 _empty(folder)
-                write_durably(folder / PLAN, json.dumps(asdict(plan), indent=2).encode())
+            write_durably(folder / PLAN, json.dumps(asdict(plan), indent=2).encode())
         try:
             with _resumable(directory):
                 yield Unfinished(directory, folder, plan)
         except BaseException:
-            if not checkpoints.found(folder):
+            if not checkpoints.found(folder) and not (folder / TRIALS).exists():
                 _empty(folder)
             raise
         _empty(folder)
@@ -141,19 +145,55 @@ def read_plan(directory: Path) -> Plan:
     """What an unfinished training was to do.
 
     directory: where the run is to be, or the folder NAME.unfinished itself.
-    Raises OutputError if there is none, or if its plan is damaged.
+    Raises OutputError if there is none, if its plan is damaged, or if it is a tuning.
     """
     chosen = _run_of(directory)
     file = runs.unfinished(chosen) / PLAN
+    if not file.exists():
+        if (chosen / runs.RECORD).exists():
+            raise OutputError(f"The run {chosen} is finished; there is nothing to resume.")
+        raise OutputError(f"There is no unfinished training of {chosen}.")
+    plan = _read(file)
+    if plan.trials:
+        raise OutputError(f"{chosen} is being tuned. Go on with it by the command that began it.")
+    return plan
+
+
+def _read(file: Path) -> Plan:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-        return Plan(**{**values, "config": configuration.from_dict(values["config"])})
-    except FileNotFoundError:
-        if (chosen / runs.RECORD).exists():
-            raise OutputError(f"The run {chosen} is finished; there is nothing to resume.") from None
-        raise OutputError(f"There is no unfinished training of {chosen}.") from None
+        config, fixed = configuration.from_dict(values["config"]), tuple(values.get("fixed", ()))
+        return Plan(**{**values, "config": config, "fixed": fixed})
     except (OSError, KeyError, TypeError, ValueError, DigitcliError) as error:
         raise OutputError(f"{file} is damaged: {error}. Train anew with --force.") from error
+
+
+def _to_go_on(folder: Path, plan: Plan, go_on: bool) -> Plan | None:
+    """What was begun there, if it is to go on. Raises OutputError if it is not, unless it is given up."""
+    if not (folder / PLAN).exists():
+        return None
+    try:
+        begun = _read(folder / PLAN)
+        same = replace(begun, machine=plan.machine, force=plan.force, trials=plan.trials) == plan
+        if go_on and same and bool(begun.trials) == bool(plan.trials):
+            return begun
+        raise OutputError(_begun_before(_run_of(folder), begun))
+    except OutputError:
+        if plan.force:
+            return None
+        raise
+
+
+def _begun_before(directory: Path, begun: Plan) -> str:
+    if begun.trials:
+        return (
+            f"A tuning of {directory} was begun with other settings or data, and not finished.\n"
+            "Go on with it by the command that began it, or give it up with --force."
+        )
+    return (
+        f"A training of {directory} was begun and not finished.\n"
+        f"Go on with it: digitcli train --resume {directory}; or give it up with --force."
+    )
 
 
 def _run_of(directory: Path) -> Path:

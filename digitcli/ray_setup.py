@@ -1,0 +1,91 @@
+"""The one door to Ray: silent, clear when it is not installed, and gone when the work is done."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import secrets
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from digitcli.errors import ClusterError, MissingExtraError
+from digitcli.parallel import cores
+from digitcli.quiet import native_stderr_hidden
+
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to its makers
+    "RAY_AIR_NEW_OUTPUT": "0",  # which talks even when told not to
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C raises KeyboardInterrupt, as everywhere
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
+
+ANSWER = 10.0
+"""Seconds in which the machine at an address must answer."""
+
+
+def require_ray(what: str) -> None:
+    """Raises MissingExtraError if Ray is not installed. what: the part of it that is needed."""
+    if importlib.util.find_spec("ray") is None:
+        raise MissingExtraError(what, "digitcli[ray]")
+
+
+@contextmanager
+def ray_started(address: str | None) -> Iterator[Any]:
+    """Ray, ready for work. What was started for it ends with the body, however that ends.
+
+    address: of a cluster, as `ray.init` takes it; None for a Ray on this machine, for this process alone.
+    Raises ClusterError if there is none at the address, or if it does not start.
+    """
+    os.environ.update(_SETTINGS)
+    import ray
+
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        options: dict[str, Any] = {"address": address}
+        if address is None:
+            # It is for us alone; and without this, the token would be kept in the user's home directory.
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex())
+            options = {
+                "address": "local",
+                "num_cpus": cores(),
+                "include_dashboard": False,
+                "_temp_dir": folder,
+            }
+        terminated = signal.getsignal(signal.SIGTERM)
+        try:
+            _require_answer(address)
+            try:
+                with native_stderr_hidden():
+                    ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
+            except (OSError, RuntimeError, ValueError) as error:
+                raise ClusterError(f"Ray{_at(address)} cannot be used: {_first_line(error)}.") from error
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, terminated)  # which Ray has replaced
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+def _require_answer(address: str | None) -> None:
+    """Raises ClusterError if nobody listens there, for which Ray would wait for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if port.isdecimal() and "/" not in host:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
+        except (OSError, OverflowError) as error:
+            raise ClusterError(f"There is no Ray at {address}: {_first_line(error)}.") from error
+
+
+def _at(address: str | None) -> str:
+    return f" at {address}" if address else ""
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
