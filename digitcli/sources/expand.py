@@ -35,7 +35,7 @@ def expand(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[Source]:
     inputs: files; folders, of which all pictures are taken, subfolders included, sorted by name; patterns
     that the shell left alone (`**` crosses folders); or `-`, for what comes through stdin: the bytes of one
     picture, or one file, folder or pattern per line. A file that has not the name of a picture may be one all
-    the same, or an archive (zip, tar) or arrays (.npy, .npz, IDX) of pictures, as its content tells.
+    the same, or an archive (zip, tar), arrays (.npy, .npz, IDX) or Parquet of pictures, as its content tells.
     What does not exist comes out as it was written; reading it will fail with a clear error. A folder that
     cannot be listed comes out with its error.
     Raises ImageError at the end if there was no picture at all.
@@ -76,8 +76,11 @@ def _expand_path(text: str) -> Iterator[Source]:
 
 def _look_inside(path: str) -> Iterator[Source]:
     # Imported here, since a picture needs neither tarfile nor the readers of arrays.
-    from digitcli.sources import archives, arrays
+    from digitcli.sources import archives, arrays, parquet
 
+    if parquet.recognises(Path(path)):
+        yield from parquet.read(path)
+        return
     for kind in (arrays, archives):
         if kind.recognises(Path(path)):
             yield from kind.read(Path(path))
