@@ -25,9 +25,9 @@ pq = pytest.importorskip("pyarrow.parquet")
 CONTENT = [b"first", b"second", b"third", b"fourth", b"fifth"]
 
 
-def write(columns: dict[str, Any], path: str = "x.parquet", **options: Any) -> str:
+def write(columns: dict[str, Any], path: str = "x.parquet", **options: Any) -> Path:
     pq.write_table(pa.table(columns), path, **options)
-    return path
+    return Path(path)
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -36,15 +36,15 @@ def png(pixels: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def damage(path: str, group: int) -> None:
+def damage(path: Path, group: int) -> None:
     """Overwrites what a row group has of its last column."""
     column = (
         pq.ParquetFile(path).metadata.row_group(group).column(-1 % pq.ParquetFile(path).metadata.num_columns)
     )
     start = column.dictionary_page_offset or column.data_page_offset
-    content = bytearray(Path(path).read_bytes())
+    content = bytearray(path.read_bytes())
     content[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
-    Path(path).write_bytes(content)
+    path.write_bytes(content)
 
 
 def errors(sources: list[Source]) -> list[str]:
@@ -53,7 +53,7 @@ def errors(sources: list[Source]) -> list[str]:
 
 def test_pictures_come_in_order_named_by_their_rows() -> None:
     path = write({"n": [1, 2, 3, 4, 5], "picture": CONTENT}, row_group_size=2)
-    assert parquet.recognises(Path(path))
+    assert parquet.recognises(path)
     assert list(parquet.read(path)) == [Source(f"{path}[{n}]", each) for n, each in enumerate(CONTENT)]
 
 
@@ -134,13 +134,13 @@ def test_a_damaged_row_group_is_one_error_and_the_others_are_read() -> None:
 @pytest.mark.parametrize("keep", [4, 20, -9])
 def test_a_truncated_file_is_one_error(keep: int) -> None:
     path = write({"picture": CONTENT})
-    Path(path).write_bytes(Path(path).read_bytes()[:keep])
+    path.write_bytes(path.read_bytes()[:keep])
     (source,) = parquet.read(path)
     assert str(source.content).startswith("x.parquet is damaged: ")
 
 
 def test_a_file_that_is_gone_is_one_error() -> None:
-    (source,) = parquet.read("gone.parquet")
+    (source,) = parquet.read(Path("gone.parquet"))
     assert "gone.parquet is damaged: " in str(source.content)
 
 
@@ -153,7 +153,7 @@ def test_one_picture_that_stands_for_thousands_is_refused() -> None:
     picture = pa.array([os.urandom(2**16)])
     many = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), picture).cast(pa.binary())
     path = write({"picture": many})
-    assert Path(path).stat().st_size < 2**17
+    assert path.stat().st_size < 2**17
     *read, refused = parquet.read(path)
     assert 0 < len(read) < 5000
     assert "unpacks to more than 200 times its size" in str(refused.content)
@@ -178,8 +178,8 @@ def test_a_long_file_of_large_pictures_is_read_in_little_memory() -> None:
             writer.write_table(table)
     done = measured.python(
         "-c",
-        "from digitcli.sources import parquet\n"
-        "print(sum(len(each.content) for each in parquet.read('x.parquet')))",
+        "import pathlib; from digitcli.sources import parquet\n"
+        "print(sum(len(each.content) for each in parquet.read(pathlib.Path('x.parquet'))))",
     )
     assert done.stdout.strip() == str(512 * 2**20)
     assert done.peak < measured.BOUND / 2

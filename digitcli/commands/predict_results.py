@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
@@ -233,8 +233,16 @@ def document(objects: Iterable[str], model: Mapping[str, str]) -> Iterator[str]:
     yield "\n  ]\n}\n"
 
 
-def write_parquet(objects: Iterable[Mapping[str, Any]], layout: Layout, path: Path) -> None:
-    """Writes a Parquet file of what `Layout.as_dict` gives."""
+def write_parquet(
+    objects: Iterable[Mapping[str, Any]],
+    layout: Layout,
+    path: Path,
+    about: Callable[[], Mapping[str, str]] = dict,
+) -> None:
+    """Writes a Parquet file of what `Layout.as_dict` gives.
+
+    about: called at the end, gives what its footer is to say besides.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -243,6 +251,7 @@ def write_parquet(objects: Iterable[Mapping[str, Any]], layout: Layout, path: Pa
     with path.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
         while some := [_in_utf_8(each) for each in islice(objects, PARQUET_ROWS)]:
             writer.write_table(pa.Table.from_pylist(some, schema))
+        writer.add_key_value_metadata(about())
 
 
 class _Echo:

@@ -7,10 +7,9 @@ is held; a page is, some hundred rows (https://parquet.apache.org/docs/file-form
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,11 +34,6 @@ _MAX_FOOTER_STRING = 2**24  # bytes; the schema of thousands of columns fits
 _MAX_FOOTER_LIST = 2**18  # column chunks and the like
 _UNREADABLE = (OSError, ValueError, RuntimeError, LookupError, OverflowError)
 
-Open = Callable[[str], Any]
-"""How to open a file for reading bytes: `open_here`, or that of a file system elsewhere."""
-
-open_here: Open = partial(open, mode="rb")
-
 
 @dataclass(frozen=True)
 class RowGroup:
@@ -58,9 +52,9 @@ def recognises(path: Path) -> bool:
         return False
 
 
-def row_groups(path: str, open_file: Open = open_here) -> list[RowGroup]:
+def row_groups(path: Path) -> list[RowGroup]:
     """What the footer tells, which is all that is read. Raises ImageError if it cannot be."""
-    with _opened(path, open_file) as (file, _):
+    with _opened(path) as (file, _):
         groups = map(file.metadata.row_group, range(file.num_row_groups))
         return [
             RowGroup(
@@ -71,7 +65,7 @@ def row_groups(path: str, open_file: Open = open_here) -> list[RowGroup]:
         ]
 
 
-def read(path: str, rows: range | None = None, open_file: Open = open_here) -> Iterator[Source]:
+def read(path: Path, rows: range | None = None) -> Iterator[Source]:
     """The pictures in a Parquet file, in its order, named FILE[ROW], or FILE/NAME if it names them itself.
 
     rows: only these, of which the others are not read as far as they are in other row groups.
@@ -80,35 +74,31 @@ def read(path: str, rows: range | None = None, open_file: Open = open_here) -> I
     damaged, and a file without such a column come out with their error.
     Raises MissingExtraError without pyarrow.
     """
-    return (source for source, _ in _read(path, rows, open_file, labelled=False))
+    return (source for source, _ in _read(path, rows, labelled=False))
 
 
-def read_labelled(
-    path: str, rows: range | None = None, open_file: Open = open_here
-) -> Iterator[tuple[Source, int | None]]:
+def read_labelled(path: Path, rows: range | None = None) -> Iterator[tuple[Source, int | None]]:
     """As `read`, each with the number in the column `label`; None if that is null, or of a damaged row."""
-    return _read(path, rows, open_file, labelled=True)
+    return _read(path, rows, labelled=True)
 
 
-def _read(
-    path: str, rows: range | None, open_file: Open, *, labelled: bool
-) -> Iterator[tuple[Source, int | None]]:
+def _read(path: Path, rows: range | None, *, labelled: bool) -> Iterator[tuple[Source, int | None]]:
     try:
-        with _opened(path, open_file) as (file, size):
+        with _opened(path) as (file, size):
             yield from _Rows(path, file, size, _columns(path, file, labelled=labelled)).read(rows)
     except ImageError as error:
-        yield Source(path, error), None
+        yield Source(str(path), error), None
 
 
 @contextmanager
-def _opened(path: str, open_file: Open) -> Iterator[tuple[ParquetFile, int]]:
+def _opened(path: Path) -> Iterator[tuple[ParquetFile, int]]:
     """The file with its size in bytes."""
     if not find_spec("pyarrow"):
         raise MissingExtraError("pyarrow, which reads Parquet,", "digitcli[parquet]")
     from pyarrow import ArrowException, parquet
 
     try:
-        with open_file(path) as file:
+        with path.open("rb") as file:
             size = file.seek(0, io.SEEK_END)
             with LittleMemory():
                 opened = parquet.ParquetFile(
@@ -138,7 +128,7 @@ class _Columns:
         return [".".join(each) for each in (self.picture, self.name, self.label) if each]
 
 
-def _columns(path: str, file: ParquetFile, *, labelled: bool) -> _Columns:
+def _columns(path: Path, file: ParquetFile, *, labelled: bool) -> _Columns:
     from pyarrow import types
 
     def is_bytes(kind: Any) -> bool:
@@ -173,7 +163,7 @@ def _columns(path: str, file: ParquetFile, *, labelled: bool) -> _Columns:
 class _Rows:
     """Those of an opened file. size: of the file, in bytes."""
 
-    path: str
+    path: Path
     file: ParquetFile
     size: int
     columns: _Columns
@@ -207,7 +197,7 @@ class _Rows:
             wrong = f"are damaged: {reason(error)}"
         first = max(at, wanted.start)
         lost = ImageError(f"{self.path}: rows {first} to {wanted.stop - 1} {wrong}.")
-        yield Source(self.path, lost), None
+        yield Source(str(self.path), lost), None
 
     def _in_group(self, number: int) -> Iterator[tuple[bytes | None, str | None, int | None]]:
         """Pictures with their names and labels."""
