@@ -11,6 +11,7 @@ import pickle
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 import warnings
@@ -32,6 +33,7 @@ TRIES = 3
 MOST_BLOCKS = 10_000
 """Of items, at most: each costs the driver some milliseconds, and is done again if it fails."""
 
+_PATIENCE = 10  # seconds for a cluster to answer
 _STORE = 128 * 2**20  # bytes of shared memory for a Ray of our own, through which only small things pass
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -53,16 +55,29 @@ def require_ray() -> None:
         raise MissingExtraError("Ray", "digitcli[ray]")
 
 
+def _require_answer(address: str) -> None:
+    # Ray itself would try for minutes.
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
+        except (OSError, OverflowError) as error:
+            raise UsageError(f"There is no Ray cluster at {address}: {reason(error)}.") from error
+
+
 @contextmanager
 def cluster(address: str | None) -> Iterator[None]:
     """Ray, silent: the cluster at `address`, as ray.init takes it, or one of our own on this machine.
 
-    That is gone at the end, however it comes: Linux ends its processes even if this one is killed.
+    That is gone at the end; on Linux, its processes end even if this one is killed, though two idle ones of
+    Ray only after a minute.
     Raises UsageError if there is no cluster at `address`.
     """
     require_ray()
     os.environ.update(_SETTINGS)
-    if not address:
+    if address:
+        _require_answer(address)
+    else:
         os.environ.update(_FOR_OURSELVES, RAY_AUTH_TOKEN=secrets.token_hex(32))
     import ray
 

@@ -84,14 +84,14 @@ class ResultsFolder:
 
     def _begin(self) -> None:
         there = {entry.name for entry in os.scandir(self._folder) if not entry.name.startswith(".")}
-        for name in sorted(there - self._files.keys()):
-            if not _PART.fullmatch(name):
-                raise OutputError(f"{self._folder} also holds {name}. Choose another folder.")
-            if not self._force:
-                raise OutputError(
-                    f"{self._folder} has results of other pictures, options or another model. Choose another "
-                    "folder, or begin again with --force."
-                )
+        others = sorted(name for name in there if not _PART.fullmatch(name))
+        if others:
+            raise OutputError(f"{self._folder} also holds {others[0]}. Choose another folder.")
+        if there - self._files.keys() and not self._force:
+            raise OutputError(
+                f"{self._folder} has results of other pictures, options or another model. Choose another "
+                "folder, or begin again with --force."
+            )
         if self._force:
             for name in there:
                 (self._folder / name).unlink()
