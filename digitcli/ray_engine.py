@@ -18,11 +18,14 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from digitcli.errors import DigitcliError, MissingExtraError, UsageError, reason
+from digitcli.errors import DigitcliError, MissingExtraError, ModelError, UsageError, reason
 from digitcli.parallel import cores
 from digitcli.quiet import native_stderr_hidden
+
+if TYPE_CHECKING:
+    from digitcli.classifiers import Classifier
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -53,6 +56,16 @@ def require_ray() -> None:
     """Raises MissingExtraError without Ray."""
     if not find_spec("ray"):
         raise MissingExtraError("Ray", "digitcli[ray]")
+
+
+def model_bytes(classifier: Classifier) -> bytes:
+    """The model file, which so need not be on the other machines. Raises ModelError if it is not LiteRT's."""
+    if classifier.runtime != "LiteRT":
+        raise ModelError(
+            f"{classifier.path} is run by {classifier.runtime}; --engine ray takes LiteRT only. "
+            "Export it first: digitcli export --format tflite"
+        )
+    return classifier.path.read_bytes()
 
 
 def _require_answer(address: str) -> None:

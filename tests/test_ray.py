@@ -183,8 +183,52 @@ def test_a_second_run_reads_nothing_and_tells_the_same(
     assert changed == {missing.name, damaged.name}
 
 
+def test_evaluate_gives_the_figures_of_the_local_engine(
+    digitcli: Run, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "PICTURES", 20)
+    digits = synthetic.generate(90, seed=6)
+    columns = {"image": list(map(png, digits.images)), "label": digits.labels}
+    pq.write_table(pa.table(columns), "x.parquet", row_group_size=25)
+    words = ["evaluate", "--data", "x.parquet", "--json"]
+    local = json.loads(digitcli(*words).stdout)
+    done = digitcli(*words, "--engine", "ray", "--address", address)
+    assert done.exit_code == 0, done.stderr
+    document = json.loads(done.stdout)
+    schema = Path(__file__).parents[1] / "docs" / "schemas" / "evaluate.json"
+    jsonschema.validate(document, json.loads(schema.read_text()))
+    assert document["data"] == {"name": "x.parquet", "sha256": None, "images": 90}
+    for figure in ("accuracy", "loss", "calibration_error"):
+        assert document[figure] == pytest.approx(local[figure], abs=1e-6)
+    for figure in ("wrong", "digits", "confusion"):
+        assert document[figure] == local[figure]
+
+    columns["label"][40] = 11
+    pq.write_table(pa.table(columns), "x.parquet")
+    refused = digitcli(*words, "--engine", "ray", "--address", address)
+    assert refused.exit_code == 1
+    assert "x.parquet[40]: its label is 11; a digit 0-9 is expected." in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--data", "synthetic", "--engine", "ray"],
+            "--engine ray scores Parquet, which 'synthetic' is not.",
+        ),
+        (["--engine", "ray", "--robustness"], "--engine ray scores one model at a time"),
+        (["--address", "auto"], "--address is for --engine ray"),
+    ],
+)
+def test_evaluate_tells_what_ray_does_not_score(digitcli: Run, words: list[str], message: str) -> None:
+    done = digitcli("evaluate", *words)
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
 def test_a_picture_that_takes_too_long_is_a_row_with_its_error(digitcli: Run, address: str) -> None:
-    Path("slow.jpg").write_bytes(bombs.jpeg_of_scans(4000, 100))
+    Path("slow.jpg").write_bytes(bombs.jpeg_of_scans(4096, 2_000))
     Image.new("L", (28, 28), 255).save("blank.png")
     words = ["blank.png", "slow.jpg", "blank.png", "--time-limit", "0.1"]
     done = digitcli("predict", *words, "--engine", "ray", "--address", address, "--output", "out")

@@ -126,7 +126,7 @@ def predict(
       find . -name '*.jpg' | digitcli predict - --json | jq .results
     """
     from digitcli import prediction
-    from digitcli.commands.predict_results import draw, print_results, require_parquet
+    from digitcli.commands.predict_results import draw, print_results
     from digitcli.commands.reading_display import with_progress
     from digitcli.sources.expand import expand
 
@@ -142,7 +142,6 @@ def predict(
         from digitcli.commands.predict_parts import predict_parts
 
         folder = _folder(output, format, show=show, annotate=annotate)
-        require_parquet()
         out = options.output("predict", as_json, quiet, verbose, debug)
         predict_parts(
             pictures,
@@ -158,7 +157,9 @@ def predict(
         return
     format = _format(format, output, as_json, show)
     if format is Format.PARQUET:
-        require_parquet()
+        from digitcli.sources.parquet import require_pyarrow
+
+        require_pyarrow()
     if resume and not output:
         raise UsageError("--resume needs --output, the file to go on with.")
     sources = expand(pictures, sys.stdin.buffer)

@@ -18,12 +18,12 @@ from digitcli.classifiers import Classifier
 from digitcli.commands.predict_results import Layout
 from digitcli.commands.reading_display import with_progress_of_parts
 from digitcli.commands.results_folder import Counts, ResultsFolder, read_counts, write_part
-from digitcli.errors import Interrupted, ModelError
+from digitcli.errors import Interrupted
 from digitcli.output import Output
 from digitcli.parallel import Workers
 from digitcli.parts import Part, cut
 from digitcli.prediction import predict_in
-from digitcli.ray_engine import cluster, map_unordered, require_ray
+from digitcli.ray_engine import cluster, map_unordered, model_bytes, require_ray
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,7 @@ def predict_parts(
     Raises ModelError if the model is not for LiteRT, typer.Exit if a picture could not be read.
     """
     require_ray()
-    if classifier.runtime != "LiteRT":
-        raise ModelError(
-            f"{classifier.path} is run by {classifier.runtime}; --engine ray takes LiteRT only. "
-            "Export it first: digitcli export --format tflite"
-        )
-    model = classifier.path.read_bytes()
-    how = _How(model, os.getcwd(), layout, min_confidence, time_limit, classifier.views)
+    how = _How(model_bytes(classifier), os.getcwd(), layout, min_confidence, time_limit, classifier.views)
     parts = list(cut(pictures, sys.stdin.buffer))
     with ResultsFolder(output, parts, how.about, force=force) as results:
         counts = results.done

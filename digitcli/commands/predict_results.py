@@ -7,12 +7,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digitcli.errors import MissingExtraError
 from digitcli.files import readable
 from digitcli.output import SCHEMA, Output, printable, tab_separated, to_json
 
@@ -139,12 +137,6 @@ def print_results(
     for text in texts:
         sys.stdout.write(text)
         sys.stdout.flush()
-
-
-def require_parquet() -> None:
-    """Raises MissingExtraError without pyarrow."""
-    if not find_spec("pyarrow"):
-        raise MissingExtraError("pyarrow, which writes Parquet,", "digitcli[parquet]")
 
 
 def draw(results: Iterable[Prediction], out: Output) -> None:

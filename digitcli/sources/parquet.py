@@ -52,6 +52,12 @@ def recognises(path: Path) -> bool:
         return False
 
 
+def require_pyarrow() -> None:
+    """Raises MissingExtraError without it."""
+    if not find_spec("pyarrow"):
+        raise MissingExtraError("pyarrow, which reads and writes Parquet,", "digitcli[parquet]")
+
+
 def row_groups(path: Path) -> list[RowGroup]:
     """What the footer tells, which is all that is read. Raises ImageError if it cannot be."""
     with _opened(path) as (file, _):
@@ -93,8 +99,7 @@ def _read(path: Path, rows: range | None, *, labelled: bool) -> Iterator[tuple[S
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[ParquetFile, int]]:
     """The file with its size in bytes."""
-    if not find_spec("pyarrow"):
-        raise MissingExtraError("pyarrow, which reads Parquet,", "digitcli[parquet]")
+    require_pyarrow()
     from pyarrow import ArrowException, parquet
 
     try:
