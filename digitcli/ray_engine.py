@@ -16,7 +16,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -83,7 +83,8 @@ def cluster(address: str | None) -> Iterator[None]:
     """Ray, silent: the cluster at `address`, as ray.init takes it, or one of our own on this machine.
 
     That is gone at the end; on Linux, its processes end even if this one is killed, though two idle ones of
-    Ray only after a minute.
+    Ray only after a minute. What is printed on stdout meanwhile is lost, since Ray tells there of processes
+    that died, and nothing else silences it.
     Raises UsageError if there is no cluster at `address`.
     """
     require_ray()
@@ -113,7 +114,8 @@ def cluster(address: str | None) -> Iterator[None]:
             )
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, handler)  # for which Ray has set one that does not clean up
-        yield
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            yield
     except (ConnectionError, ValueError, RuntimeError) as error:
         if not address or ray.is_initialized():
             raise
@@ -139,7 +141,7 @@ def map_unordered(
 
     # That Ray 2.64 will give up max_restarts and max_task_retries, without which there is no end of them.
     warnings.simplefilter("ignore", ray.util.annotations.RayDeprecationWarning)
-    cpus = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+    cpus = int(ray.cluster_resources().get("CPU", 1))
     pickled = [{"item": pickle.dumps(item)} for item in items]
     done = ray.data.from_items(pickled, override_num_blocks=min(len(items), MOST_BLOCKS)).map_batches(
         _Caller,

@@ -39,16 +39,38 @@ with cluster(None):
     import ray
     about = {"address": ray.get_runtime_context().gcs_address}
     about["environment"] = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
-    print(json.dumps(about), flush=True)
+    print(json.dumps(about), file=sys.__stdout__, flush=True)
     sys.stdin.read()
 """
 
-STOP_AT_ONCE = """
-import json, os, sys
-import psutil
+# Ray is used by processes of their own, as it is not made to be started again and again in one.
+BEGIN = """
+import sys
 from digitcli import parts
-from digitcli.commands import predict_parts
 parts.PICTURES = 20
+"""
+END = """
+from digitcli.__main__ import main
+main()
+"""
+
+KILL_A_PROCESS = """
+import psutil
+from digitcli.commands import predict_parts
+def killing(counts, *about):
+    for number, each in enumerate(counts):
+        if number == 0:
+            workers = [each for each in psutil.process_iter() if each.name().startswith("ray::MapWorker")]
+            workers[0].kill()
+            print("killed", file=sys.__stdout__, flush=True)
+        yield each
+predict_parts.with_progress_of_parts = killing
+"""
+
+STOP_AT_ONCE = """
+import json, os
+import psutil
+from digitcli.commands import predict_parts
 def until_stopped(counts, *about):
     for number, each in enumerate(counts):
         if number == 1:
@@ -56,13 +78,11 @@ def until_stopped(counts, *about):
             agents = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
             started = psutil.Process().children(recursive=True)
             pids = [each.pid for each in started if each.name() not in agents]
-            print(json.dumps(pids), flush=True)
+            print(json.dumps(pids), file=sys.__stdout__, flush=True)
             os.kill(os.getpid(), stop)
         yield each
 predict_parts.with_progress_of_parts = until_stopped
 stop = int(sys.argv.pop())
-from digitcli.__main__ import main
-main()
 """
 PATIENCE = 120
 """Seconds after which something surely hangs."""
@@ -85,6 +105,13 @@ def address() -> Iterator[str]:
         yield about["address"]
         process.stdin.close()
         process.wait(PATIENCE)
+
+
+def ray(*words: object, code: str = "") -> subprocess.CompletedProcess[str]:
+    """Runs `digitcli WORDS... --engine ray` in a process of its own, in which parts are small."""
+    command = [sys.executable, "-c", BEGIN + code + END, *map(str, words[:1]), "--engine", "ray"]
+    command += map(str, words[1:])
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 @pytest.fixture
@@ -135,10 +162,8 @@ def state(folder: str) -> dict[str, tuple[int, int]]:
 def test_the_rows_are_those_of_the_local_engine(digitcli: Run, pictures: list[str], address: str) -> None:
     options = ["--top-k", "2", "--min-confidence", "0.5"]
     local = digitcli("predict", *pictures, *options, "--output", "local.parquet")
-    done = digitcli(
-        "predict", *pictures, *options, "--engine", "ray", "--address", address, "--output", "out"
-    )
-    assert done.exit_code == local.exit_code == 1
+    done = ray("predict", *pictures, *options, "--address", address, "--output", "out")
+    assert done.returncode == local.exit_code == 1
     assert done.stderr.splitlines()[1:] == [
         "Wrote out: 131 pictures.",
         "Warning: 4 of 131 pictures could not be read.",
@@ -158,13 +183,13 @@ def test_the_rows_are_those_of_the_local_engine(digitcli: Run, pictures: list[st
 def test_a_second_run_reads_nothing_and_tells_the_same(
     digitcli: Run, pictures: list[str], address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["predict", *pictures, "--engine", "ray", "--address", address, "--output", "out"]
-    first = digitcli(*words)
+    words = ["predict", *pictures, "--address", address, "--output", "out"]
+    first = ray(*words)
     before = state("out")
     with monkeypatch.context() as patch:
         patch.setattr(predict_parts, "cluster", None)
-        again = digitcli(*words)
-    assert again.exit_code == first.exit_code == 1
+        again = digitcli(*words, "--engine", "ray")
+    assert again.exit_code == first.returncode == 1
     assert again.stderr.splitlines()[-2:] == first.stderr.splitlines()[-2:]
     assert "out has all results already." in again.stderr
     assert state("out") == before
@@ -174,7 +199,7 @@ def test_a_second_run_reads_nothing_and_tells_the_same(
     whole = rows("out")
     missing.unlink()
     damaged.write_bytes(damaged.read_bytes()[:-9])
-    document = json.loads(digitcli(*words, "--json").stdout)
+    document = json.loads(ray(*words, "--json").stdout)
     schema = Path(__file__).parents[1] / "docs" / "schemas" / "predict-parts.json"
     jsonschema.validate(document, json.loads(schema.read_text()))
     assert (document["parts"], document["pictures"], document["errors"]) == (10, 131, 4)
@@ -183,17 +208,14 @@ def test_a_second_run_reads_nothing_and_tells_the_same(
     assert changed == {missing.name, damaged.name}
 
 
-def test_evaluate_gives_the_figures_of_the_local_engine(
-    digitcli: Run, address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parts, "PICTURES", 20)
+def test_evaluate_gives_the_figures_of_the_local_engine(digitcli: Run, address: str) -> None:
     digits = synthetic.generate(90, seed=6)
     columns = {"image": list(map(png, digits.images)), "label": digits.labels}
     pq.write_table(pa.table(columns), "x.parquet", row_group_size=25)
     words = ["evaluate", "--data", "x.parquet", "--json"]
     local = json.loads(digitcli(*words).stdout)
-    done = digitcli(*words, "--engine", "ray", "--address", address)
-    assert done.exit_code == 0, done.stderr
+    done = ray(*words, "--address", address)
+    assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     schema = Path(__file__).parents[1] / "docs" / "schemas" / "evaluate.json"
     jsonschema.validate(document, json.loads(schema.read_text()))
@@ -205,8 +227,8 @@ def test_evaluate_gives_the_figures_of_the_local_engine(
 
     columns["label"][40] = 11
     pq.write_table(pa.table(columns), "x.parquet")
-    refused = digitcli(*words, "--engine", "ray", "--address", address)
-    assert refused.exit_code == 1
+    refused = ray(*words, "--address", address)
+    assert refused.returncode == 1
     assert "x.parquet[40]: its label is 11; a digit 0-9 is expected." in refused.stderr
 
 
@@ -227,52 +249,33 @@ def test_evaluate_tells_what_ray_does_not_score(digitcli: Run, words: list[str],
     assert message in done.stderr
 
 
-def test_a_picture_that_takes_too_long_is_a_row_with_its_error(digitcli: Run, address: str) -> None:
+def test_a_picture_that_takes_too_long_is_a_row_with_its_error(address: str) -> None:
     Path("slow.jpg").write_bytes(bombs.jpeg_of_scans(4096, 2_000))
     Image.new("L", (28, 28), 255).save("blank.png")
     words = ["blank.png", "slow.jpg", "blank.png", "--time-limit", "0.1"]
-    done = digitcli("predict", *words, "--engine", "ray", "--address", address, "--output", "out")
-    assert done.exit_code == 1
+    assert ray("predict", *words, "--address", address, "--output", "out").returncode == 1
     assert [row["reason"] for row in rows("out")] == ["no ink", None, "no ink"]
     assert "slow.jpg takes longer than 0.1 s" in rows("out")[1]["error"]
 
 
-def test_what_a_process_was_reading_when_it_died_is_read_by_another(
-    digitcli: Run, pictures: list[str], address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    killed = []
-
-    def killing(counts: Any, *about: Any) -> Any:
-        for each in counts:
-            if not killed:
-                for process in psutil.process_iter(["cmdline"]):
-                    if "ray::MapWorker" in " ".join(process.info["cmdline"] or []):
-                        process.kill()
-                        killed.append(process)
-            yield each
-
-    monkeypatch.setattr(predict_parts, "with_progress_of_parts", killing)
-    done = digitcli("predict", *pictures, "--engine", "ray", "--address", address, "--output", "out")
-    assert killed
-    assert done.exit_code == 1
-    assert done.stderr.splitlines()[1] == "Wrote out: 131 pictures."
-    assert len(rows("out")) == 131
+@pytest.mark.usefixtures("pictures")
+def test_what_a_process_was_reading_when_it_died_is_read_by_another(address: str) -> None:
+    words = ["predict", "rows.parquet", "--address", address, "--output", "out"]
+    done = ray(*words, code=KILL_A_PROCESS)
+    assert (done.returncode, done.stdout) == (1, "killed\n"), done.stderr
+    assert "Wrote out: 100 pictures." in done.stderr
+    assert [row["path"] for row in rows("out")] == [f"rows.parquet[{n}]" for n in range(100)]
 
 
 @pytest.mark.parametrize(
     ("stop", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 130)]
 )
+@pytest.mark.usefixtures("pictures")
 def test_a_stopped_command_leaves_whole_parts_and_no_process_and_is_finished_by_the_same_command(
-    digitcli: Run, pictures: list[str], address: str, stop: signal.Signals, code: int
+    address: str, stop: signal.Signals, code: int
 ) -> None:
-    words = ["predict", "rows.parquet", "--engine", "ray", "--output", "out"]
-    stopped = subprocess.run(
-        [sys.executable, "-c", STOP_AT_ONCE, *words, str(int(stop))],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    words = ["predict", "rows.parquet", "--output", "out"]
+    stopped = ray(*words, int(stop), code=STOP_AT_ONCE)
     assert stopped.returncode == code, stopped.stderr
     if code == 130:
         assert stopped.stderr.splitlines()[1:] == [
@@ -286,7 +289,7 @@ def test_a_stopped_command_leaves_whole_parts_and_no_process_and_is_finished_by_
     before = {name: each for name, each in state("out").items() if not name.startswith(".")}
     assert 2 <= len(before) < 5
 
-    assert digitcli(*words, "--address", address).exit_code == 1
+    assert ray(*words, "--address", address).returncode == 1
     assert {name: each for name, each in state("out").items() if name in before} == before
     assert len(state("out")) == 5
     assert [row["path"] for row in rows("out")] == [f"rows.parquet[{n}]" for n in range(100)]
@@ -368,7 +371,8 @@ class TestWithoutReading:
         assert digitcli("predict", "folder/01.png").exit_code == 0
 
 
-def test_an_address_without_a_cluster_is_told(digitcli: Run, pictures: list[str]) -> None:
-    done = digitcli("predict", "folder", "--engine", "ray", "--address", "127.0.0.1:9", "--output", "out")
+@pytest.mark.parametrize("place", ["127.0.0.1:9", "ray://127.0.0.1:9"])
+def test_an_address_without_a_cluster_is_told(digitcli: Run, pictures: list[str], place: str) -> None:
+    done = digitcli("predict", "folder", "--engine", "ray", "--address", place, "--output", "out")
     assert done.exit_code == 2
-    assert "There is no Ray cluster at 127.0.0.1:9" in done.stderr
+    assert f"There is no Ray cluster at {place}" in done.stderr
