@@ -160,7 +160,7 @@ def map_unordered(
                 raise result
             yield result
     except ray.exceptions.RayError as error:
-        raise DigitcliError(f"Ray gave up: {_first_line(error)}") from error
+        raise DigitcliError(f"Ray gave up: {_last_line(error)}") from error
 
 
 class _Caller:
@@ -177,5 +177,5 @@ class _Caller:
         return {"result": [pickle.dumps(result)]}
 
 
-def _first_line(error: Exception) -> str:
+def _last_line(error: Exception) -> str:
     return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__

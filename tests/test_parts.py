@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_a_damaged_parquet_file_is_one_part_with_its_error() -> None:
 def test_a_footer_that_promises_rows_without_end_is_one_part(monkeypatch: pytest.MonkeyPatch) -> None:
     promised = [parts.parquet.RowGroup(2**60, 100)]
     monkeypatch.setattr(parts.parquet, "row_groups", lambda path: promised)
-    assert len(list(cut([write(10, 2)], io.BytesIO()))) == 1
+    assert len(list(islice(cut([write(10, 2)], io.BytesIO()), 9))) == 1
 
 
 def test_the_same_files_make_the_same_parts_and_others_do_not() -> None:

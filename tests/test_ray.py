@@ -376,3 +376,15 @@ def test_an_address_without_a_cluster_is_told(digitcli: Run, pictures: list[str]
     done = digitcli("predict", "folder", "--engine", "ray", "--address", place, "--output", "out")
     assert done.exit_code == 2
     assert f"There is no Ray cluster at {place}" in done.stderr
+
+
+@pytest.mark.usefixtures("address")
+def test_a_ray_of_our_own_is_closed_to_others() -> None:
+    started = psutil.Process().children(recursive=True)
+    open_to = {
+        each.laddr.ip for process in started for each in process.net_connections() if each.status == "LISTEN"
+    }
+    assert open_to
+    assert open_to <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64

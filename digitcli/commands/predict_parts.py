@@ -17,7 +17,7 @@ import typer
 from digitcli.classifiers import Classifier
 from digitcli.commands.predict_results import Layout
 from digitcli.commands.reading_display import with_progress_of_parts
-from digitcli.commands.results_folder import Counts, ResultsFolder, read_counts, write_part
+from digitcli.commands.results_folder import Counts, ResultsFolder, write_part
 from digitcli.errors import Interrupted
 from digitcli.output import Output
 from digitcli.parallel import Workers
@@ -103,20 +103,21 @@ class _Reader:
     def __init__(self, how: _How) -> None:
         os.chdir(how.folder)
         self._how = how
-        self._model = tempfile.NamedTemporaryFile(suffix=".tflite")  # noqa: SIM115
-        self._model.write(how.model)
-        self._model.flush()
+        # Without a name on Linux, since nothing would remove it: Ray ends its processes by killing them.
+        unnamed = sys.platform == "linux"
+        self._file = (tempfile.TemporaryFile if unnamed else tempfile.NamedTemporaryFile)()
+        self._file.write(how.model)
+        self._file.flush()
+        self._model = Path(f"/proc/{os.getpid()}/fd/{self._file.fileno()}" if unnamed else self._file.name)
         self._workers = Workers(1).__enter__()
 
     def __call__(self, job: tuple[Path, Part]) -> Counts:
         path, part = job
-        if counts := read_counts(path):  # by a process that died just after
-            return counts
         how = self._how
         predictions = predict_in(
             self._workers,
             part.sources(),
-            Path(self._model.name),
+            self._model,
             views=how.views,
             mode=how.layout.mode,
             min_confidence=how.min_confidence,

@@ -97,7 +97,7 @@ class ResultsFolder:
                 (self._folder / name).unlink()
             there = set()
         for name, part in self._files.items():
-            counts = read_counts(self._folder / name) if name in there else None
+            counts = _read_counts(self._folder / name) if name in there else None
             if counts:
                 self.done += counts
             else:
@@ -124,7 +124,7 @@ def write_part(results: Iterable[Prediction], layout: Layout, path: Path) -> Cou
     return Counts(**tally)
 
 
-def read_counts(path: Path) -> Counts | None:
+def _read_counts(path: Path) -> Counts | None:
     """What the footer of a part's file says; None if there is none, or it is damaged by a power failure."""
     from pyarrow import ArrowException, parquet
 
