@@ -274,7 +274,9 @@ def test_what_a_process_was_reading_when_it_died_is_read_by_another(address: str
 def test_a_stopped_command_leaves_whole_parts_and_no_process_and_is_finished_by_the_same_command(
     address: str, stop: signal.Signals, code: int
 ) -> None:
-    words = ["predict", "rows.parquet", "--output", "out"]
+    # The last picture takes longer than anybody waits, so that the command is stopped before its end.
+    Path("slow.jpg").write_bytes(bombs.jpeg_of_scans(5120, 20_000))
+    words = ["predict", "rows.parquet", "slow.jpg", "--time-limit", 600, "--output", "out"]
     stopped = ray(*words, int(stop), code=STOP_AT_ONCE)
     assert stopped.returncode == code, stopped.stderr
     if code == 130:
@@ -287,12 +289,13 @@ def test_a_stopped_command_leaves_whole_parts_and_no_process_and_is_finished_by_
     )
     assert alive == []
     before = {name: each for name, each in state("out").items() if not name.startswith(".")}
-    assert 2 <= len(before) < 5
+    assert 2 <= len(before) <= 5
 
+    Path("slow.jpg").write_bytes(b"quick")
     assert ray(*words, "--address", address).returncode == 1
     assert {name: each for name, each in state("out").items() if name in before} == before
-    assert len(state("out")) == 5
-    assert [row["path"] for row in rows("out")] == [f"rows.parquet[{n}]" for n in range(100)]
+    assert len(state("out")) == 6
+    assert [row["path"] for row in rows("out")] == [*(f"rows.parquet[{n}]" for n in range(100)), "slow.jpg"]
 
 
 @pytest.mark.usefixtures("no_ray")
