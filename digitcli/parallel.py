@@ -59,15 +59,8 @@ def map_in_order(
     raises is raised here. When the iterator is closed, or an exception passes, the processes are killed at
     once.
     """
-    pending: deque[tuple[Item, Future[Result | Death]]] = deque()
-    with _Workers(processes) as workers:
-        for item in items:
-            pending.append((item, workers.submit(function, item)))
-            while pending and (len(pending) >= 2 * processes or pending[0][1].done()):
-                done, future = pending.popleft()
-                yield done, future.result()
-        for done, future in pending:
-            yield done, future.result()
+    with Workers(processes) as workers:
+        yield from workers.map_in_order(function, items)
 
 
 def serve() -> None:
@@ -99,8 +92,8 @@ def _end_with_the_other_end() -> None:
     os._exit(1)
 
 
-class _Workers:
-    """Processes that wait for calls, each led by a thread that waits for its answers."""
+class Workers:
+    """Processes that wait for calls, each led by a thread that waits for its answers. A context manager."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -124,8 +117,18 @@ class _Workers:
     ) -> None:
         self._kill()
 
-    def submit(self, function: Callable[[Item], Result], item: Item) -> Future[Result | Death]:
-        return self._threads.submit(self._call, function, item)
+    def map_in_order(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Generator[tuple[Item, Result | Death], None, None]:
+        """As the function of that name, in these processes, which stay."""
+        pending: deque[tuple[Item, Future[Result | Death]]] = deque()
+        for item in items:
+            pending.append((item, self._threads.submit(self._call, function, item)))
+            while pending and (len(pending) >= 2 * self._count or pending[0][1].done()):
+                done, future = pending.popleft()
+                yield done, future.result()
+        for done, future in pending:
+            yield done, future.result()
 
     def _call(self, function: Callable[[Item], Result], item: Item) -> Result | Death:
         process = self._idle.get()

@@ -31,7 +31,7 @@ from digitcli.sources.source import Source
 if TYPE_CHECKING:
     from digitcli.annotate import Mark
     from digitcli.images.segment import Digit
-    from digitcli.parallel import Death
+    from digitcli.parallel import Death, Workers
 
 Mode = Literal["auto", "single", "many"]
 """How many digits to look for: as many as there seem to be, one, or all."""
@@ -152,16 +152,44 @@ def predict(
         spent += time.perf_counter() - started
         yield from results
 
-    from digitcli.parallel import Death, cores, map_in_order
+    from digitcli.parallel import Workers, cores
 
-    elsewhere = partial(_read_elsewhere, read, classifier.path, classifier.views)
-    for batch, done in map_in_order(elsewhere, batches, min(cores(), MOST_PROCESSES)):
+    with Workers(min(cores(), MOST_PROCESSES)) as workers:
+        yield from _predict_in(workers, batches, read, classifier.path, classifier.views)
+
+
+def predict_in(
+    workers: Workers,
+    sources: Iterable[Source],
+    model: Path,
+    *,
+    views: int = 1,
+    mode: Mode = "auto",
+    min_confidence: float = 0.0,
+    time_limit: float = SECONDS,
+) -> Generator[Prediction, None, None]:
+    """As `predict`, but all is read in processes that are there, and stay.
+
+    model: a file for LiteRT, which each of them loads when it is first needed.
+    """
+    return _predict_in(
+        workers, _batches(sources), _Reader(mode, min_confidence, None, time_limit), model, views
+    )
+
+
+def _predict_in(
+    workers: Workers, batches: Iterable[list[Source]], read: _Reader, model: Path, views: int
+) -> Generator[Prediction, None, None]:
+    from digitcli.parallel import Death
+
+    elsewhere = partial(_read_elsewhere, read, model, views)
+    for batch, done in workers.map_in_order(elsewhere, batches):
         if not isinstance(done, Death):
             yield from done
             continue
         # One of them did it. Alone, it does it to itself only.
-        for (source,), its in map_in_order(elsewhere, ([source] for source in batch), 1):
-            yield _killed(source, its, time_limit) if isinstance(its, Death) else its[0]
+        for (source,), its in workers.map_in_order(elsewhere, ([source] for source in batch)):
+            yield _killed(source, its, read.time_limit) if isinstance(its, Death) else its[0]
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from digitcli.commands.predict_results import Format, Layout, print_results
 from digitcli.data import synthetic
 from digitcli.output import Output
 from digitcli.prediction import Prediction
+from digitcli.sources import parquet
 
 Run = Callable[..., Any]
 
@@ -253,7 +254,7 @@ def test_parquet_holds_what_json_holds(digitcli: Run, model: Path, broken: str) 
 def test_without_pyarrow_parquet_says_how_to_get_it(
     digitcli: Run, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predict_results, "find_spec", lambda name: None)
+    monkeypatch.setattr(parquet, "find_spec", lambda name: None)
     result = digitcli("predict", "one.png", "-m", model, "-o", "out.parquet")
     assert result.exit_code == 1
     assert "pip install 'digitcli[parquet]'" in result.stderr

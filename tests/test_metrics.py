@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from digitcli.evaluation.metrics import (
     DigitScores,
-    calibration_error,
+    Sums,
     confusion_matrix,
     cross_entropies,
     digit_scores,
@@ -95,13 +95,26 @@ def test_cross_entropy_of_an_impossible_digit_stays_finite() -> None:
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     rows = np.full((10, 10), 0.1 / 9)
     rows[:, 3] = 0.9
-    assert calibration_error(rows, np.array([3] * 9 + [5])) == pytest.approx(0)
-    assert calibration_error(rows, np.array([3] * 5 + [5] * 5)) == pytest.approx(0.4)
-    assert calibration_error(rows, np.full(10, 3)) == pytest.approx(0.1)
+    assert Sums.of(rows, np.array([3] * 9 + [5])).calibration_error == pytest.approx(0)
+    assert Sums.of(rows, np.array([3] * 5 + [5] * 5)).calibration_error == pytest.approx(0.4)
+    assert Sums.of(rows, np.full(10, 3)).calibration_error == pytest.approx(0.1)
 
 
 def test_calibration_error_does_not_balance_one_confidence_with_another() -> None:
     rows = np.zeros((4, 10))
     rows[:2, 0], rows[:2, 1] = 0.95, 0.05
     rows[2:, 0], rows[2:, 1] = 0.55, 0.45
-    assert calibration_error(rows, np.array([0, 1, 0, 0])) == pytest.approx((0.45 * 2 + 0.45 * 2) / 4)
+    assert Sums.of(rows, np.array([0, 1, 0, 0])).calibration_error == pytest.approx((0.45 * 2 + 0.45 * 2) / 4)
+
+
+def test_sums_of_parts_are_those_of_the_whole() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.dirichlet(np.ones(10), 50).astype(np.float32)
+    labels = rng.integers(0, 10, 50)
+    parts = [Sums.of(rows[part], labels[part]) for part in (slice(17), slice(17, 18), slice(18, None))]
+    total = parts[0] + parts[1] + parts[2] + Sums()
+    whole = Sums.of(rows, labels)
+    assert (total.confusion == whole.confusion).all()
+    assert total.loss == pytest.approx(whole.loss)
+    assert total.calibration_error == pytest.approx(whole.calibration_error)
+    assert total.reliability == whole.reliability

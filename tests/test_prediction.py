@@ -214,7 +214,7 @@ def test_other_processes_give_the_same_results_in_the_same_order() -> None:
 def test_few_pictures_and_those_for_tensorflow_start_no_other_process(
     monkeypatch: pytest.MonkeyPatch, runtime: str
 ) -> None:
-    monkeypatch.setattr("digitcli.parallel.map_in_order", None)
+    monkeypatch.setattr("digitcli.parallel.Workers", None)
     monkeypatch.setattr(FakeClassifier, "runtime", runtime)
     start_up = 60 if runtime == "LiteRT" else 0
     assert len(results(picture("a.png"), "gone.png", start_up=start_up)) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, astuple
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +14,9 @@ from digitcli.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from digitcli.classifiers import Classifier
     from digitcli.data.digits import DataSet, Digits
-    from digitcli.evaluation import Evaluation
+    from digitcli.evaluation import Scores
     from digitcli.evaluation.comparison import Contender
     from digitcli.evaluation.robustness import Robustness
     from digitcli.output import Output
@@ -31,6 +32,8 @@ def evaluate(
     ] = None,
     model: options.Model = None,
     data: options.Data = "mnist",
+    engine: options.EngineOption = options.Engine.LOCAL,
+    address: options.Address = None,
     views: options.Views = 1,
     trust: options.Trust = False,
     robustness: Annotated[
@@ -57,6 +60,9 @@ def evaluate(
     images only the one or only the other is right, and how likely that is by
     chance (McNemar's test).
 
+    --engine ray scores labelled Parquet on all machines of a Ray cluster, or
+    without --address on this one, and needs digitcli\\[ray].
+
     [bold]Examples[/bold]
 
       digitcli evaluate
@@ -69,6 +75,8 @@ def evaluate(
 
       digitcli evaluate my-run other-run model.onnx
 
+      digitcli evaluate my-run --data labelled.parquet --engine ray
+
       digitcli evaluate model.h5 --json | jq .accuracy
     """
     from digitcli import classifiers, evaluation, runs
@@ -80,6 +88,10 @@ def evaluate(
         raise UsageError(f"Two models are named, {named[0]} and {model}. Leave one of them out.")
     if len(named) > 1 and (report or robustness):
         raise UsageError("--report and --robustness are for one model at a time.")
+    if engine is options.Engine.RAY and (len(named) > 1 or report or robustness):
+        raise UsageError("--engine ray scores one model at a time, without --report and --robustness.")
+    if address and engine is options.Engine.LOCAL:
+        raise UsageError("--address is for --engine ray.")
     out = options.output("evaluate", json, quiet, verbose, debug)
     if report is not None and not force:
         require_free(report)
@@ -88,6 +100,14 @@ def evaluate(
     loaded = [classifiers.load(each.path, views=views, trust=trusted) for each in found]
     for each, classifier in zip(found, loaded, strict=True):
         out.note(f"Model: {each.description}, through {classifier.runtime}.")
+    if engine is options.Engine.RAY:
+        from digitcli.commands.evaluate_parts import evaluate_parts
+
+        scores = evaluate_parts(loaded[0], data, address, out)
+        _show(scores, out)
+        source = {"name": data, "sha256": None, "images": scores.count}
+        out.document(_document(loaded[0], source, scores))
+        return
     dataset = options.read_data(data, out)
     digits = dataset.scored
     _tell_part(dataset, out)
@@ -121,21 +141,29 @@ def evaluate(
 
         page = write(result, digits, found[0], report, robustness=borne, force=force)
         out.note(f"The report is in {page}.")
-    out.document(
-        {
-            "model": {"path": str(found[0].path), "runtime": loaded[0].runtime},
-            **about,
-            "accuracy": result.accuracy,
-            "loss": result.loss,
-            "calibration_error": result.calibration_error,
-            "wrong": result.wrong,
-            "images_per_second": round(result.images_per_second, 1),
-            "digits": [vars(scores) for scores in result.digits],
-            "confusion": result.confusion.tolist(),
-            "robustness": borne and [vars(each) for each in borne],
-            "report": page and str(page),
-        }
-    )
+    out.document(_document(loaded[0], about["data"], result, borne, page))
+
+
+def _document(
+    classifier: Classifier,
+    data: dict[str, Any],
+    result: Scores,
+    borne: Sequence[Robustness] | None = None,
+    page: Path | None = None,
+) -> dict[str, Any]:
+    return {
+        "model": {"path": str(classifier.path), "runtime": classifier.runtime},
+        "data": data,
+        "accuracy": result.accuracy,
+        "loss": result.loss,
+        "calibration_error": result.calibration_error,
+        "wrong": result.wrong,
+        "images_per_second": round(result.images_per_second, 1),
+        "digits": [vars(scores) for scores in result.digits],
+        "confusion": result.confusion.tolist(),
+        "robustness": borne and [vars(each) for each in borne],
+        "report": page and str(page),
+    }
 
 
 def _tell_part(dataset: DataSet, out: Output) -> None:
@@ -190,7 +218,7 @@ def _show_side_by_side(models: Sequence[Contender], out: Output) -> None:
     )
 
 
-def _show(result: Evaluation, out: Output) -> None:
+def _show(result: Scores, out: Output) -> None:
     from digitcli.charts import ConfusionMatrix
 
     if out.is_terminal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
@@ -18,6 +19,8 @@ from digitcli.errors import OutputError, UsageError
 from digitcli.limits import SECONDS
 
 if TYPE_CHECKING:
+    from digitcli.classifiers import Classifier
+    from digitcli.output import Output
     from digitcli.prediction import Prediction
     from digitcli.sources.source import Source
 
@@ -27,8 +30,8 @@ def predict(
         list[str],
         typer.Argument(
             metavar="IMG|DIR|GLOB|-",
-            help="Pictures; folders, archives (zip, tar) and arrays (.npy, .npz, IDX) of them; patterns; "
-            "or - for stdin: paths, one per line, or one picture.",
+            help="Pictures; folders, archives (zip, tar), arrays (.npy, .npz, IDX) and Parquet of them; "
+            "patterns; or - for stdin: paths, one per line, or one picture.",
         ),
     ],
     model: options.Model = None,
@@ -71,6 +74,8 @@ def predict(
             metavar="SECONDS", min=0.1, help="Give up a picture that takes more computing than this."
         ),
     ] = SECONDS,
+    engine: options.EngineOption = options.Engine.LOCAL,
+    address: options.Address = None,
     views: options.Views = 1,
     trust: options.Trust = False,
     force: options.Force = False,
@@ -95,6 +100,11 @@ def predict(
     plain is for the shell: tab-separated, without a header. json, the same as
     --json, is one document. parquet needs --output and digitcli\\[parquet].
 
+    --engine ray reads on all machines of a Ray cluster, or without --address on
+    this one, and needs digitcli\\[ray]. --output is then a folder, which all
+    machines share, for Parquet files of some 10,000 pictures each. Started again,
+    the same command goes on where it was stopped.
+
     [bold]Examples[/bold]
 
       digitcli predict img.png --show
@@ -111,10 +121,12 @@ def predict(
 
       digitcli predict scans/ --output digits.csv --resume
 
+      digitcli predict 'scans/*.parquet' --engine ray --output digits/
+
       find . -name '*.jpg' | digitcli predict - --json | jq .results
     """
-    from digitcli import classifiers, prediction, runs
-    from digitcli.commands.predict_results import draw, print_results, require_parquet
+    from digitcli import prediction
+    from digitcli.commands.predict_results import draw, print_results
     from digitcli.commands.reading_display import with_progress
     from digitcli.sources.expand import expand
 
@@ -122,17 +134,38 @@ def predict(
         raise UsageError("--top-k contradicts --many, which gives the likeliest text. Leave one of them out.")
     if many and single:
         raise UsageError("--single contradicts --many. Leave both out to let each picture tell.")
+    if address and engine is options.Engine.LOCAL:
+        raise UsageError("--address is for --engine ray.")
+    mode: prediction.Mode = "single" if single else "many" if many else "auto"
+    layout = Layout(mode, top_k)
+    if engine is options.Engine.RAY:
+        from digitcli.commands.predict_parts import predict_parts
+
+        folder = _folder(output, format, show=show, annotate=annotate)
+        out = options.output("predict", as_json, quiet, verbose, debug)
+        predict_parts(
+            pictures,
+            _load(model, views, trust, out),
+            folder,
+            layout,
+            address,
+            out,
+            min_confidence=min_confidence,
+            time_limit=time_limit,
+            force=force,
+        )
+        return
     format = _format(format, output, as_json, show)
     if format is Format.PARQUET:
-        require_parquet()
+        from digitcli.sources.parquet import require_pyarrow
+
+        require_pyarrow()
     if resume and not output:
         raise UsageError("--resume needs --output, the file to go on with.")
     sources = expand(pictures, sys.stdin.buffer)
     out = options.output("predict", format is Format.JSON, quiet, verbose, debug)
     if annotate:
         sources = _annotatable(sources, annotate, force or resume)
-    mode: prediction.Mode = "single" if single else "many" if many else "auto"
-    layout = Layout(mode, top_k)
     tally: Counter[bool] = Counter()
     with ExitStack() as stack:
         file = None
@@ -145,10 +178,8 @@ def predict(
                 return
             sources = file.left(sources)
             tally.update({True: file.errors, False: file.done.total() - file.errors})
-        found = runs.find_model(model)
-        classifier = classifiers.load(found.path, views=views, trust=out.warn if trust else None)
-        out.note(f"Model: {found.description}, through {classifier.runtime}.")
-        described = {"path": str(found.path), "runtime": classifier.runtime}
+        classifier = _load(model, views, trust, out)
+        described = {"path": str(classifier.path), "runtime": classifier.runtime}
 
         predictions = prediction.predict(
             sources,
@@ -193,6 +224,29 @@ def _format(format: Format | None, output: Path | None, as_json: bool, show: boo
     if show and format:
         raise UsageError(f"--show draws instead of writing {format}. Leave one of them out.")
     return format
+
+
+def _folder(output: Path | None, format: Format | None, *, show: bool, annotate: Path | None) -> Path:
+    """Where the parts go. Raises UsageError if the options do not fit."""
+    if not output:
+        raise UsageError("--engine ray needs --output, a folder for its results.")
+    if format not in (None, Format.PARQUET):
+        raise UsageError(f"--engine ray writes Parquet, so leave --format {format} out.")
+    if show or annotate:
+        raise UsageError("--show and --annotate are for --engine local, so leave them out.")
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(output)):
+        raise UsageError(f"--output {output} is an address. Name a folder that all machines share.")
+    return output
+
+
+def _load(model: Path | None, views: int, trust: bool, out: Output) -> Classifier:
+    """The model, which is told."""
+    from digitcli import classifiers, runs
+
+    found = runs.find_model(model)
+    classifier = classifiers.load(found.path, views=views, trust=out.warn if trust else None)
+    out.note(f"Model: {found.description}, through {classifier.runtime}.")
+    return classifier
 
 
 def _annotatable(sources: Iterator[Source], annotate: Path, force: bool) -> Iterator[Source]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digitcli.errors import MissingExtraError
 from digitcli.files import readable
 from digitcli.output import SCHEMA, Output, printable, tab_separated, to_json
 
@@ -141,12 +139,6 @@ def print_results(
         sys.stdout.flush()
 
 
-def require_parquet() -> None:
-    """Raises MissingExtraError without pyarrow."""
-    if not find_spec("pyarrow"):
-        raise MissingExtraError("pyarrow, which writes Parquet,", "digitcli[parquet]")
-
-
 def draw(results: Iterable[Prediction], out: Output) -> None:
     """Draws on the terminal what the network saw of each picture, and how sure it is."""
     from rich.text import Text
@@ -233,8 +225,16 @@ def document(objects: Iterable[str], model: Mapping[str, str]) -> Iterator[str]:
     yield "\n  ]\n}\n"
 
 
-def write_parquet(objects: Iterable[Mapping[str, Any]], layout: Layout, path: Path) -> None:
-    """Writes a Parquet file of what `Layout.as_dict` gives."""
+def write_parquet(
+    objects: Iterable[Mapping[str, Any]],
+    layout: Layout,
+    path: Path,
+    about: Callable[[], Mapping[str, str]] = dict,
+) -> None:
+    """Writes a Parquet file of what `Layout.as_dict` gives.
+
+    about: called at the end, gives what its footer is to say besides.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -243,6 +243,7 @@ def write_parquet(objects: Iterable[Mapping[str, Any]], layout: Layout, path: Pa
     with path.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
         while some := [_in_utf_8(each) for each in islice(objects, PARQUET_ROWS)]:
             writer.write_table(pa.Table.from_pylist(some, schema))
+        writer.add_key_value_metadata(about())
 
 
 class _Echo:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from digitcli.output import Output
+
+if TYPE_CHECKING:
+    from digitcli.commands.results_folder import Counts
 
 Result = TypeVar("Result")
 
@@ -41,6 +44,21 @@ def with_progress(
             yield result
 
 
+def with_progress_of_parts(counts: Iterable[Counts], parts: int, out: Output) -> Iterator[Counts]:
+    """The counts of so many parts, while a line on stderr moves with them; it vanishes at the end."""
+    if not out.shows_progress:
+        yield from counts
+        return
+    line = _Line(out)
+    pictures = 0
+    with line.bar:
+        for number, each in enumerate(counts, 1):
+            pictures += each.pictures
+            line.expect(pictures * parts // number)
+            line.move(pictures)
+            yield each
+
+
 class _Line:
     """bar: the moving line, a context manager."""
 
@@ -67,4 +85,7 @@ class _Line:
 
         total = count(pictures)
         if total is not None:
-            self.bar.update(self._task, total=total, of=f" of {total:,}")
+            self.expect(total)
+
+    def expect(self, total: int) -> None:
+        self.bar.update(self._task, total=total, of=f" of {total:,}")

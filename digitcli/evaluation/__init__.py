@@ -12,20 +12,13 @@ from numpy.typing import NDArray
 
 from digitcli.data.digits import Digits
 from digitcli.errors import ModelError, UsageError
-from digitcli.evaluation.metrics import (
-    DigitScores,
-    calibration_error,
-    confusion_matrix,
-    cross_entropies,
-    digit_scores,
-    wilson_interval,
-)
+from digitcli.evaluation.metrics import DigitScores, Sums, digit_scores, wilson_interval
 from digitcli.output import Progress
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What scoring every picture of a data set gave.
+class Scores:
+    """The figures of a data set.
 
     count: pictures scored, which is all of them.
     accuracy: the share read right.
@@ -33,9 +26,7 @@ class Evaluation:
     calibration_error: how far confidence is from accuracy, 0-1 (expected calibration error).
     digits: the scores of 0 to 9, in order.
     confusion: (10, 10) int64, rows true, columns read.
-    probabilities: (n, 10) float32, what the classifier gave for each picture.
-    labels: (n,) uint8, what they are.
-    seconds: what the classifier took, without reading files.
+    seconds: what the classifier took, without reading files; in several processes, of all together.
     """
 
     count: int
@@ -44,9 +35,20 @@ class Evaluation:
     calibration_error: float
     digits: tuple[DigitScores, ...]
     confusion: NDArray[np.int64]
-    probabilities: NDArray[np.float32] = field(repr=False)
-    labels: NDArray[np.uint8] = field(repr=False)
     seconds: float
+
+    @classmethod
+    def of(cls, sums: Sums, seconds: float) -> Scores:
+        """Those of some pictures, one at least."""
+        return cls(
+            count=sums.count,
+            accuracy=float(np.trace(sums.confusion) / sums.count),
+            loss=sums.loss / sums.count,
+            calibration_error=sums.calibration_error,
+            digits=digit_scores(sums.confusion),
+            confusion=sums.confusion,
+            seconds=seconds,
+        )
 
     @property
     def wrong(self) -> int:
@@ -59,15 +61,27 @@ class Evaluation:
         return wilson_interval(self.count - self.wrong, self.count)
 
     @property
+    def images_per_second(self) -> float:
+        """The classifier's speed."""
+        return self.count / self.seconds
+
+
+@dataclass(frozen=True)
+class Evaluation(Scores):
+    """What scoring every picture of a data set gave, also of each.
+
+    probabilities: (n, 10) float32, what the classifier gave for each picture.
+    labels: (n,) uint8, what they are.
+    """
+
+    probabilities: NDArray[np.float32] = field(repr=False)
+    labels: NDArray[np.uint8] = field(repr=False)
+
+    @property
     def right(self) -> NDArray[np.bool_]:
         """Which pictures were read right, (n,)."""
         right: NDArray[np.bool_] = self.probabilities.argmax(axis=1) == self.labels
         return right
-
-    @property
-    def images_per_second(self) -> float:
-        """The classifier's speed."""
-        return self.count / self.seconds
 
 
 class Runnable(Protocol):
@@ -107,15 +121,5 @@ def evaluate(
             f"{classifier.path} gives probabilities that are no numbers (NaN or infinite).\n"
             "Its training has probably diverged: train it again with a smaller learning rate."
         )
-    confusion = confusion_matrix(digits.labels, probabilities.argmax(axis=1))
-    return Evaluation(
-        count=len(digits),
-        accuracy=float(np.trace(confusion) / len(digits)),
-        loss=float(cross_entropies(digits.labels, probabilities).mean()),
-        calibration_error=calibration_error(probabilities, digits.labels),
-        digits=digit_scores(confusion),
-        confusion=confusion,
-        probabilities=probabilities,
-        labels=digits.labels,
-        seconds=seconds,
-    )
+    scores = Scores.of(Sums.of(probabilities, digits.labels), seconds)
+    return Evaluation(**vars(scores), probabilities=probabilities, labels=digits.labels)

@@ -6,7 +6,7 @@ Rows of a confusion matrix are the true digits, columns what was read.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,16 +55,6 @@ def cross_entropies(labels: NDArray[np.integer], probabilities: NDArray[np.float
     return losses
 
 
-def calibration_error(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """How far confidence is from accuracy, 0-1: expected calibration error over BINS bins of equal width.
-
-    probabilities: (n, 10). labels: (n,) digits 0-9.
-    Naeini, Cooper & Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015.
-    """
-    bins = reliability(probabilities, labels)
-    return sum(each.count * abs(each.confidence - each.accuracy) for each in bins) / len(labels)
-
-
 @dataclass(frozen=True)
 class ReliabilityBin:
     """The pictures whose confidence is about the same.
@@ -82,15 +72,60 @@ def reliability(probabilities: NDArray[np.floating], labels: NDArray[np.integer]
 
     probabilities: (n, 10). labels: (n,) digits 0-9.
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == labels
-    bins = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
-    counts = np.bincount(bins, minlength=BINS)
-    confidences, rights = (np.bincount(bins, values, BINS) for values in (confidence, right))
-    return [
-        ReliabilityBin(int(counts[n]), float(confidences[n] / counts[n]), float(rights[n] / counts[n]))
-        for n in np.flatnonzero(counts)
-    ]
+    return Sums.of(probabilities, labels).reliability
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What can be added up over pictures, wherever they were read, and gives all figures.
+
+    confusion: as of `confusion_matrix`. loss: the sum of the pictures' `cross_entropies`.
+    bins: (3, BINS) float64: of the pictures in each bin of confidence, how many there are, the sum of their
+        confidences, and how many were read right.
+    """
+
+    confusion: NDArray[np.int64] = field(default_factory=lambda: np.zeros((CLASSES, CLASSES), np.int64))
+    loss: float = 0.0
+    bins: NDArray[np.float64] = field(default_factory=lambda: np.zeros((3, BINS)))
+
+    @classmethod
+    def of(cls, probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> Sums:
+        """Those of some pictures. probabilities: (n, 10). labels: (n,) digits 0-9."""
+        confidence = probabilities.max(axis=1).astype(np.float64)
+        read = probabilities.argmax(axis=1)
+        bins = np.minimum((confidence * BINS).astype(np.intp), BINS - 1)
+        values = (np.ones_like(confidence), confidence, read == labels)
+        return cls(
+            confusion_matrix(labels, read),
+            float(cross_entropies(labels, probabilities).sum()),
+            np.stack([np.bincount(bins, each, BINS) for each in values]),
+        )
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(self.confusion + other.confusion, self.loss + other.loss, self.bins + other.bins)
+
+    @property
+    def count(self) -> int:
+        """Of pictures."""
+        return int(self.confusion.sum())
+
+    @property
+    def reliability(self) -> list[ReliabilityBin]:
+        """As the function of that name."""
+        return [
+            ReliabilityBin(int(count), float(confidence / count), float(right / count))
+            for count, confidence, right in self.bins.T
+            if count
+        ]
+
+    @property
+    def calibration_error(self) -> float:
+        """How far confidence is from accuracy, 0-1: expected calibration error over bins of equal width.
+
+        Naeini, Cooper & Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015.
+        """
+        bins = self.reliability
+        return sum(each.count * abs(each.confidence - each.accuracy) for each in bins) / self.count
 
 
 def wilson_interval(right: int, count: int) -> tuple[float, float]:

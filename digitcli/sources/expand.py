@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -35,17 +35,29 @@ def expand(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[Source]:
     inputs: files; folders, of which all pictures are taken, subfolders included, sorted by name; patterns
     that the shell left alone (`**` crosses folders); or `-`, for what comes through stdin: the bytes of one
     picture, or one file, folder or pattern per line. A file that has not the name of a picture may be one all
-    the same, or an archive (zip, tar) or arrays (.npy, .npz, IDX) of pictures, as its content tells.
+    the same, or an archive (zip, tar), arrays (.npy, .npz, IDX) or Parquet of pictures, as its content tells.
     What does not exist comes out as it was written; reading it will fail with a clear error. A folder that
     cannot be listed comes out with its error.
     Raises ImageError at the end if there was no picture at all.
     """
+    for each in find(inputs, stdin):
+        if isinstance(each, Source):
+            yield each
+        else:
+            yield from read_found(each)
+
+
+def find(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[str | Source]:
+    """What `expand` reads: the paths of files, as `read_found` takes them, or the picture that is piped in.
+
+    Raises ImageError at the end if there was none.
+    """
     words = list(inputs)
     none = True
     for word in words:
-        for source in _read_stdin(stdin) if word == STDIN else _expand_path(word):
+        for each in _read_stdin(stdin) if word == STDIN else _files(word):
             none = False
-            yield source
+            yield each
     if none:
         places = ", ".join("stdin" if word == STDIN else word for word in words)
         raise ImageError(f"No pictures in {places}. Name a picture, or a folder that holds some.")
@@ -62,27 +74,27 @@ def count(inputs: Iterable[str]) -> int | None:
     return total
 
 
-def _expand_path(text: str) -> Iterator[Source]:
-    for path in _files(text):
-        if path.endswith(os.sep) and os.path.isdir(path):
-            yield Source(
-                path[:-1], ImageError(f"{path[:-1]}: its pictures cannot be read, since it cannot be listed.")
-            )
-        elif is_picture_name(path) or not os.path.isfile(path):
-            yield Source(path, path)
-        else:
-            yield from _look_inside(path)
+def read_found(path: str) -> Iterator[Source]:
+    """The picture or pictures in a file that `find` gave."""
+    if path.endswith(os.sep) and os.path.isdir(path):
+        yield Source(
+            path[:-1], ImageError(f"{path[:-1]}: its pictures cannot be read, since it cannot be listed.")
+        )
+    elif reader := reader_of(path):
+        yield from reader(Path(path))
+    else:
+        yield Source(path, path)
 
 
-def _look_inside(path: str) -> Iterator[Source]:
+def reader_of(path: str) -> Callable[[Path], Iterator[Source]] | None:
+    """What reads the pictures in a file that holds several, as its content tells."""
+    if is_picture_name(path) or not os.path.isfile(path):
+        return None
     # Imported here, since a picture needs neither tarfile nor the readers of arrays.
-    from digitcli.sources import archives, arrays
+    from digitcli.sources import archives, arrays, parquet
 
-    for kind in (arrays, archives):
-        if kind.recognises(Path(path)):
-            yield from kind.read(Path(path))
-            return
-    yield Source(path, path)
+    kinds = (arrays, archives, parquet)
+    return next((kind.read for kind in kinds if kind.recognises(Path(path))), None)
 
 
 def _files(text: str) -> Iterator[str]:
@@ -125,7 +137,7 @@ def _pictures_in(folder: str) -> Iterator[str]:
     yield from failures
 
 
-def _read_stdin(stdin: BinaryIO) -> Iterator[Source]:
+def _read_stdin(stdin: BinaryIO) -> Iterator[str | Source]:
     try:
         head = stdin.read(_HEAD)
         if _PICTURE.match(head):
@@ -137,6 +149,6 @@ def _read_stdin(stdin: BinaryIO) -> Iterator[Source]:
             if len(line) >= _LINE:
                 raise ImageError(f"stdin holds a line of more than {_LINE} bytes, which is no path.")
             if path := os.fsdecode(line.rstrip(b"\r\n")):
-                yield from _expand_path(path)
+                yield from _files(path)
     except OSError as error:
         raise ImageError(f"Cannot read stdin: {error.strerror}.") from error

@@ -84,7 +84,7 @@ def _read_pictures(paths: list[Path], on_progress: Progress) -> NDArray[np.uint8
     images = []
     with PictureLimits() as limits:
         for image in _opened(paths, on_progress, limits):
-            pixels = _as_it_is(image)
+            pixels = as_it_is(image)
             if pixels is None:
                 from digitcli.images.preprocess import to_mnist
 
@@ -114,7 +114,7 @@ def _reporting(paths: list[Path], on_progress: Progress) -> Iterator[Path]:
         on_progress(done, total)
 
 
-def _as_it_is(image: Image.Image) -> NDArray[np.uint8] | None:
+def as_it_is(image: Image.Image) -> NDArray[np.uint8] | None:
     """The pixels if the picture is in MNIST's convention: most of its border is dark."""
     if image.size != (SIDE, SIDE) or image.mode != "L":
         return None
