@@ -11,24 +11,34 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from digitcli.errors import ClusterError, MissingExtraError
 from digitcli.parallel import cores
 from digitcli.quiet import native_stderr_hidden
 
+ANSWER = 10.0
+"""Seconds in which the machine at an address must answer."""
+
+_STORE = 512 * 2**20  # bytes of shared memory for a Ray of our own, through which models and data sets pass
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to its makers
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or it warns that this will change
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_DATA_LOG_LEVEL": "CRITICAL",
     "RAY_AIR_NEW_OUTPUT": "0",  # which talks even when told not to
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C raises KeyboardInterrupt, as everywhere
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
-
-ANSWER = 10.0
-"""Seconds in which the machine at an address must answer."""
+# Or whoever reaches this machine, or has another account on it, could run code as the one who started Ray.
+_FOR_OURSELVES = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux too, this makes Ray listen on the loopback only
+    "RAY_AUTH_MODE": "token",
+}
 
 
 def require_ray(what: str) -> None:
@@ -41,21 +51,24 @@ def require_ray(what: str) -> None:
 def ray_started(address: str | None) -> Iterator[Any]:
     """Ray, ready for work. What was started for it ends with the body, however that ends.
 
+    On Linux, its processes end even if this one is killed, though two idle ones of Ray only after a minute.
+    What is printed on stdout meanwhile is lost, since Ray tells there of processes that died.
     address: of a cluster, as `ray.init` takes it; None for a Ray on this machine, for this process alone.
     Raises ClusterError if there is none at the address, or if it does not start.
     """
     os.environ.update(_SETTINGS)
+    if not address:
+        os.environ.update(_FOR_OURSELVES, RAY_AUTH_TOKEN=secrets.token_hex(32))
     import ray
 
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="digitcli-ray-", ignore_cleanup_errors=True) as folder:
         options: dict[str, Any] = {"address": address}
-        if address is None:
-            # It is for us alone; and without this, the token would be kept in the user's home directory.
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex())
+        if not address:
             options = {
                 "address": "local",
                 "num_cpus": cores(),
                 "include_dashboard": False,
+                "object_store_memory": _STORE,
                 "_temp_dir": folder,
             }
         terminated = signal.getsignal(signal.SIGTERM)
@@ -66,17 +79,19 @@ def ray_started(address: str | None) -> Iterator[Any]:
                     ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
             except (OSError, RuntimeError, ValueError) as error:
                 raise ClusterError(f"Ray{_at(address)} cannot be used: {_first_line(error)}.") from error
+            logging.getLogger("ray").setLevel(logging.CRITICAL)
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, terminated)  # which Ray has replaced
-            yield ray
+            with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+                yield ray
         finally:
             ray.shutdown()
 
 
 def _require_answer(address: str | None) -> None:
     """Raises ClusterError if nobody listens there, for which Ray would wait for minutes."""
-    host, _, port = (address or "").rpartition(":")
-    if port.isdecimal() and "/" not in host:
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if port.isdecimal():
         try:
             socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
         except (OSError, OverflowError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import os
@@ -22,7 +23,7 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from digitcli import classifiers, parts, ray_engine, runs
+from digitcli import classifiers, parts, runs
 from digitcli.commands import predict_parts
 from digitcli.data import synthetic
 
@@ -34,8 +35,8 @@ Run = Callable[..., Any]
 
 CLUSTER = """
 import json, os, sys
-from digitcli.ray_engine import cluster
-with cluster(None):
+from digitcli.ray_setup import ray_started
+with ray_started(None):
     import ray
     about = {"address": ray.get_runtime_context().gcs_address}
     about["environment"] = {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
@@ -121,7 +122,7 @@ def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(address: str | None) -> None:
         raise AssertionError("Ray was started")
 
-    monkeypatch.setattr(predict_parts, "cluster", fail)
+    monkeypatch.setattr(predict_parts, "ray_started", fail)
 
 
 @pytest.fixture
@@ -187,7 +188,7 @@ def test_a_second_run_reads_nothing_and_tells_the_same(
     first = ray(*words)
     before = state("out")
     with monkeypatch.context() as patch:
-        patch.setattr(predict_parts, "cluster", None)
+        patch.setattr(predict_parts, "ray_started", None)
         again = digitcli(*words, "--engine", "ray")
     assert again.exit_code == first.returncode == 1
     assert again.stderr.splitlines()[-2:] == first.stderr.splitlines()[-2:]
@@ -367,7 +368,9 @@ class TestWithoutReading:
     def test_without_ray_it_is_said_how_to_get_it(
         self, digitcli: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ray_engine, "find_spec", lambda name: None)
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name: None if name == "ray" else find_spec(name)
+        )
         done = digitcli("predict", "folder", "--engine", "ray", "--output", "x")
         assert done.exit_code == 1
         assert "Ray is not installed. Install it with: pip install 'digitcli[ray]'" in done.stderr
@@ -377,8 +380,8 @@ class TestWithoutReading:
 @pytest.mark.parametrize("place", ["127.0.0.1:9", "ray://127.0.0.1:9"])
 def test_an_address_without_a_cluster_is_told(digitcli: Run, pictures: list[str], place: str) -> None:
     done = digitcli("predict", "folder", "--engine", "ray", "--address", place, "--output", "out")
-    assert done.exit_code == 2
-    assert f"There is no Ray cluster at {place}" in done.stderr
+    assert done.exit_code == 1
+    assert f"There is no Ray at {place}" in done.stderr
 
 
 @pytest.mark.usefixtures("address")

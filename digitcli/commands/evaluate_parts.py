@@ -15,7 +15,8 @@ from digitcli.evaluation import Scores
 from digitcli.evaluation.parts import PartScore, Scorer
 from digitcli.output import Output
 from digitcli.parts import cut_parquet
-from digitcli.ray_engine import cluster, map_unordered, model_bytes, require_ray
+from digitcli.ray_engine import map_unordered, model_bytes
+from digitcli.ray_setup import ray_started, require_ray
 
 
 def evaluate_parts(classifier: Classifier, data: str, address: str | None, out: Output) -> Scores:
@@ -23,7 +24,7 @@ def evaluate_parts(classifier: Classifier, data: str, address: str | None, out: 
 
     Raises UsageError if `data` is no labelled Parquet, DataError if something in it is absent or damaged.
     """
-    require_ray()
+    require_ray("Ray")
     path = Path(data)
     if not (path.exists() and parquet.recognises(path)):
         raise UsageError(f"--engine ray scores Parquet, which '{data}' is not. Name some with --data PATH.")
@@ -33,7 +34,7 @@ def evaluate_parts(classifier: Classifier, data: str, address: str | None, out: 
     total = PartScore()
     with (
         out.progress("Scoring") as progress,
-        cluster(address),
+        ray_started(address),
         closing(map_unordered(make, parts)) as done,
     ):
         for number, each in enumerate(done, 1):

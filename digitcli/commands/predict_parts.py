@@ -23,7 +23,8 @@ from digitcli.output import Output
 from digitcli.parallel import Workers
 from digitcli.parts import Part, cut
 from digitcli.prediction import predict_in
-from digitcli.ray_engine import cluster, map_unordered, model_bytes, require_ray
+from digitcli.ray_engine import map_unordered, model_bytes
+from digitcli.ray_setup import ray_started, require_ray
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def predict_parts(
 
     Raises ModelError if the model is not for LiteRT, typer.Exit if a picture could not be read.
     """
-    require_ray()
+    require_ray("Ray")
     how = _How(model_bytes(classifier), os.getcwd(), layout, min_confidence, time_limit, classifier.views)
     parts = list(cut(pictures, sys.stdin.buffer))
     with ResultsFolder(output, parts, how.about, force=force) as results:
@@ -91,7 +92,7 @@ def predict_parts(
 def _read(how: _How, left: list[tuple[Path, Part]], address: str | None, out: Output) -> Iterator[Counts]:
     jobs = [(path.absolute(), part) for path, part in left]
     try:
-        with cluster(address), closing(map_unordered(partial(_Reader, how), jobs)) as done:
+        with ray_started(address), closing(map_unordered(partial(_Reader, how), jobs)) as done:
             yield from with_progress_of_parts(done, len(jobs), out)
     except KeyboardInterrupt:
         raise Interrupted("What was read is kept. The same command goes on.") from None
