@@ -170,16 +170,16 @@ def test_only_the_first_worker_shows_and_writes_the_run(data, tmp_path):
     first, second = map(ended, start_all(CLI, *words(data, tmp_path / "run"), cwd=tmp_path))
     assert (first[0], second[0]) == (0, 0), first[2] + second[2]
     assert "test accuracy" in first[1]
-    assert first[2].count("epoch") == 3
+    assert first[2].count("epoch ") == 3
     assert second[1] == ""
     assert second[2].splitlines()[-1] == "Trained as worker 1 of 2; the run is where worker 0 wrote it."
     assert json.loads((tmp_path / "run" / runs.RECORD).read_text())["machine"]["workers"] == 2
-    assert {path.name for path in tmp_path.iterdir()} == {"digits.npz", "run", "cwd"}
+    assert not list(tmp_path.glob("run.*"))
 
 
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_worker_ends_all_and_the_same_command_goes_on_exactly(data, tmp_path, victim):
-    undisturbed = start_all(CLI, *words(data, tmp_path / "whole"), cwd=tmp_path)
+    undisturbed = start_all(WITH_CHECKPOINTS, *words(data, tmp_path / "whole"), cwd=tmp_path)
     assert [ended(each)[0] for each in undisturbed] == [0, 0]
 
     workers = start_all(WITH_CHECKPOINTS, *words(data, tmp_path / "run"), cwd=tmp_path)
@@ -193,10 +193,10 @@ def test_a_killed_worker_ends_all_and_the_same_command_goes_on_exactly(data, tmp
     assert "Traceback" not in messages
     assert not (tmp_path / "run").exists()
     ended(workers[victim])
+    assert list((tmp_path / "run.unfinished").glob("*.checkpoint"))
 
     again = list(map(ended, start_all(WITH_CHECKPOINTS, *words(data, tmp_path / "run"), cwd=tmp_path)))
     assert [each[0] for each in again] == [0, 0]
-    assert "epoch 1/3" not in again[0][2]
     for one, other in zip(weights(tmp_path / "run"), weights(tmp_path / "whole"), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -246,7 +246,8 @@ def test_ctrl_c_while_waiting_for_the_others_is_heeded(data, tmp_path, index):
 
 
 def test_a_worker_that_stops_while_others_are_awaited_ends_all():
-    cluster = [Cluster(tuple(together.addresses(3)), index) for index in range(3)]
+    addresses = tuple(together.addresses(3))
+    cluster = [Cluster(addresses, index) for index in range(3)]
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(meet, cluster[0])
         host, port = cluster[0].workers[0].split(":")
@@ -260,7 +261,8 @@ def test_a_worker_that_stops_while_others_are_awaited_ends_all():
 
 
 def test_who_does_not_speak_like_a_worker_is_not_taken_for_one():
-    cluster = [Cluster(tuple(together.addresses(2)), index) for index in range(2)]
+    addresses = tuple(together.addresses(2))
+    cluster = [Cluster(addresses, index) for index in range(2)]
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(meet, cluster[0])
         host, port = cluster[0].workers[0].split(":")
