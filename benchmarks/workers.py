@@ -4,7 +4,7 @@
 
 weights: of 2 and 4 workers after 100 steps, compared with each other's and with those of one process.
 accuracy: of whole trainings with 2 and 4 workers, on the test part.
-steps: seconds a step of one process and of two, each held to one core.
+steps: seconds a step of one process, with a whole and half a batch, and of two, each held to one core.
 kills: of one of two workers at random instants; the other must end by itself, and the same command again
     must end with the weights, bit for bit, and the history of a training that was never stopped.
 
@@ -32,6 +32,8 @@ import numpy as np
 from cold_start import conditions
 from kill_resume import same
 
+from digitcli import models
+
 RESULTS = Path(__file__).parent / "results" / "workers.json"
 PACKAGES = ("digitcli", "keras", "tensorflow", "numpy")
 PRESETS = ("mlp-512-64", "cnn")
@@ -53,18 +55,16 @@ FIT = """
 import sys, time
 import numpy as np
 from digitcli.data.load import load
-from digitcli.models import PRESETS
 from digitcli.training.cluster import Cluster
 from digitcli.training.config import configure
 from digitcli.training.loop import fit
 from digitcli.training.workers import connected
-_, data, preset, steps, out, addresses, index = sys.argv
-workers = addresses.split(",")
-batch = PRESETS[preset].recipe.batch_size
+_, data, preset, steps, batch, out, addresses, index = sys.argv
+workers, batch = addresses.split(","), int(batch)
 train = load(data).train.take(slice(batch * int(steps)))
 cluster = Cluster(tuple(workers), int(index)) if len(workers) > 1 else None
 with connected(cluster) as together:
-    config = configure(preset, recipe={"epochs": 2, "val_split": 0.0})
+    config = configure(preset, recipe={"epochs": 2, "val_split": 0.0, "batch_size": batch})
     seen = []
     def epoch(report):
         seen.append(report.seconds)
@@ -104,14 +104,17 @@ def finish(processes: list[subprocess.Popen[bytes]]) -> None:
             raise SystemExit(messages.decode())
 
 
-def fits(preset: str, count: int, data: str, folder: Path, steps: int, pinned: bool = False) -> list[Any]:
-    """What each of `count` workers came to. pinned: each on a core of its own."""
+def fits(
+    preset: str, count: int, data: str, folder: Path, *, batch: int | None = None, pinned: bool = False
+) -> list[Any]:
+    """What each of `count` workers came to. batch: the preset's. pinned: each on a core of its own."""
+    batch = batch or models.preset(preset).recipe.batch_size
     places = addresses(count)
     outputs = [folder / f"{preset}-{count}-{index}.npz" for index in range(count)]
     processes = []
     for index, output in enumerate(outputs):
         pin = ["taskset", "-c", str(index)] if pinned else []
-        words = [data, preset, str(steps), str(output), places, str(index)]
+        words = [data, preset, str(STEPS), str(batch), str(output), places, str(index)]
         processes.append(subprocess.Popen([*pin, sys.executable, "-c", FIT, *words], stderr=subprocess.PIPE))
     finish(processes)
     return [dict(np.load(output)) for output in outputs]
@@ -121,10 +124,10 @@ def weights(data: str, folder: Path) -> dict[str, Any]:
     """How far the weights of several workers are from those of one, relative to these."""
     found: dict[str, Any] = {}
     for preset in PRESETS:
-        (alone,) = fits(preset, 1, data, folder, STEPS)
+        (alone,) = fits(preset, 1, data, folder)
         names = [name for name in alone if name != "seconds"]
         for count in (2, 4):
-            several = fits(preset, count, data, folder, STEPS)
+            several = fits(preset, count, data, folder)
             apart = [
                 float(np.linalg.norm(several[0][name] - alone[name]) / np.linalg.norm(alone[name]))
                 for name in names
@@ -154,13 +157,14 @@ def accuracy(data: str, folder: Path) -> dict[str, Any]:
 
 
 def step_seconds(data: str, folder: Path) -> dict[str, Any]:
-    """Of one process on one core, and of two on a core each; the median of three turns."""
+    """Of one process on one core, with the whole and half of a batch, and of two on a core each: medians."""
     found: dict[str, list[float]] = {}
     for _ in range(3):
         for preset in PRESETS:
-            for count in (1, 2):
-                took = float(fits(preset, count, data, folder, STEPS, pinned=True)[0]["seconds"])
-                found.setdefault(f"{preset} {count}", []).append(took)
+            whole = models.preset(preset).recipe.batch_size
+            for name, count, batch in (("one", 1, whole), ("one, half", 1, whole // 2), ("two", 2, whole)):
+                took = float(fits(preset, count, data, folder, batch=batch, pinned=True)[0]["seconds"])
+                found.setdefault(f"{preset} {name}", []).append(took)
     return {name: statistics.median(each) for name, each in found.items()}
 
 
