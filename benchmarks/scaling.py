@@ -94,7 +94,8 @@ def training(
 
 
 def prediction(
-    pictures: int, in_a_file: int, machines: int, a_picture: float, given: Assumptions, rng: np.random.Generator,
+    pictures: int, in_a_file: int, machines: int, a_picture: float,
+    given: Assumptions, rng: np.random.Generator,
 ) -> dict[str, Any]:  # fmt: skip
     """A batch of pictures in Parquet files, part by part: who is free takes the next, as Ray Data has it."""
     parts = math.ceil(pictures / 10_000)
