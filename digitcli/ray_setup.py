@@ -58,7 +58,8 @@ def ray_started(address: str | None) -> Iterator[Any]:
     """
     os.environ.update(_SETTINGS)
     if not address:
-        os.environ.update(_FOR_OURSELVES, RAY_AUTH_TOKEN=secrets.token_hex(32))
+        os.environ.update(_FOR_OURSELVES)
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray reads it once in a process
     import ray
 
     with tempfile.TemporaryDirectory(prefix="digitcli-ray-", ignore_cleanup_errors=True) as folder:

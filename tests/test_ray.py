@@ -77,7 +77,7 @@ def until_stopped(counts, *about):
         if number == 1:
             # But two that look after Ray itself, and wait a minute for it to come back where it was killed.
             agents = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
-            started = psutil.Process().children(recursive=True)
+            started = [each for each in psutil.Process().children(recursive=True) if "ray" in " ".join(each.cmdline())]
             pids = [each.pid for each in started if each.name() not in agents]
             print(json.dumps(pids), file=sys.__stdout__, flush=True)
             os.kill(os.getpid(), stop)
@@ -285,7 +285,11 @@ def test_a_stopped_command_leaves_whole_parts_and_no_process_and_is_finished_by_
             "Interrupted. What was read is kept. The same command goes on."
         ]
     _, alive = psutil.wait_procs(
-        [psutil.Process(pid) for pid in json.loads(stopped.stdout) if psutil.pid_exists(pid)],
+        [
+            psutil.Process(pid)
+            for pid in json.loads(stopped.stdout.splitlines()[-1])
+            if psutil.pid_exists(pid)
+        ],
         timeout=PATIENCE,
     )
     assert alive == []
@@ -386,7 +390,9 @@ def test_an_address_without_a_cluster_is_told(digitcli: Run, pictures: list[str]
 
 @pytest.mark.usefixtures("address")
 def test_a_ray_of_our_own_is_closed_to_others() -> None:
-    started = psutil.Process().children(recursive=True)
+    started = [
+        each for each in psutil.Process().children(recursive=True) if "ray" in " ".join(each.cmdline())
+    ]
     open_to = {
         each.laddr.ip for process in started for each in process.net_connections() if each.status == "LISTEN"
     }
