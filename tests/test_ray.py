@@ -77,7 +77,7 @@ def until_stopped(counts, *about):
         if number == 1:
             # But two that look after Ray itself, and wait a minute for it to come back where it was killed.
             agents = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")
-            started = [each for each in psutil.Process().children(recursive=True) if "ray" in " ".join(each.cmdline())]
+            started = psutil.Process().children(recursive=True)
             pids = [each.pid for each in started if each.name() not in agents]
             print(json.dumps(pids), file=sys.__stdout__, flush=True)
             os.kill(os.getpid(), stop)
