@@ -149,6 +149,7 @@ def test_a_folder_gives_its_pictures_and_parquet_sorted_and_its_subfolders_too(
         "in/p/d.bmp",
         "in/p-/c.bmp",
         "in/p/q/a.gif",
+        "in/p/q.png/notes.txt",
     ):
         put(name, b"x")
     put("in/p/rows.parquet", rows_of([b"1", b"2"]))
@@ -214,8 +215,20 @@ def test_each_is_read_when_it_is_asked_for_and_once(memory: tuple[str, Put], ope
     assert opened == ["/digits/a.png"]
     assert len(list(sources)) == 2
     assert opened == ["/digits/a.png", "/digits/b.png", "/digits/c.png"]
-    assert count([root]) is None
-    assert len(opened) == 3
+
+
+def test_addresses_are_not_counted_since_they_would_be_listed_twice(memory: tuple[str, Put]) -> None:
+    root, put = memory
+    put("a.png", b"x")
+    assert count([f"{root}/*.png"]) is None
+
+
+def test_parquet_is_known_by_its_name_and_opened_once(memory: tuple[str, Put], opened: list[str]) -> None:
+    root, put = memory
+    put("rows.parquet", rows_of([b"1"]))
+    del opened[:]
+    assert names(f"{root}/rows.parquet") == [f"{root}/rows.parquet[0]"]
+    assert opened == ["/digits/rows.parquet"]
 
 
 def test_what_is_not_there_is_told_and_the_others_are_read(digitcli: Run, place: tuple[str, Put]) -> None:
@@ -248,6 +261,38 @@ def test_an_empty_folder_is_no_picture(memory: tuple[str, Put]) -> None:
 )
 def test_what_nobody_can_read_is_told(word: str, why: str) -> None:
     assert error(word) == f"{word} cannot be read: {why}."
+
+
+@pytest.mark.parametrize("name", ["a.png", "no-suffix"])
+def test_whatever_goes_wrong_is_a_row_of_few_words(
+    memory: tuple[str, Put], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OddError(Exception):
+        pass
+
+    def fail(*about: Any, **options: Any) -> None:
+        raise OddError("it is a long story, " * 1000)
+
+    root, put = memory
+    put(name, b"x")
+    monkeypatch.setattr(type(fsspec.filesystem("memory")), "_open", fail)
+    told = error(f"{root}/{name}")
+    assert told.startswith(f"{root}/{name} cannot be read: it is a long story,")
+    assert told.endswith(" ....")
+    assert len(told) < 400
+
+
+def test_what_cannot_be_reached_is_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def fail(root: str) -> None:
+        tried.append(root)
+        raise OSError("nobody answers")
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", fail)
+    assert error("memory://far/a.png") == "memory://far/a.png cannot be read: nobody answers."
+    assert error("memory://far/b.png") == "memory://far/b.png cannot be read: nobody answers."
+    assert tried == ["memory://far/"]
 
 
 class _Refusing(BaseHTTPRequestHandler):
@@ -326,6 +371,8 @@ def test_without_pyarrow_or_fsspec_it_is_said_how_to_get_it(monkeypatch: pytest.
     monkeypatch.setattr(parquet, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'digitcli\[parquet\]'"):
         found("s3://x/a.png")
+    with pytest.raises(MissingExtraError):  # as on another machine, which did not find it itself
+        addresses.picture("s3://x/a.png")
 
 
 class TestParts:
