@@ -10,7 +10,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO
 
 from digitcli.errors import ImageError, UsageError
@@ -52,7 +52,7 @@ class Part:
     def sources(self) -> Iterator[Source]:
         """The pictures, in order."""
         if self.rows is None:
-            return chain.from_iterable(map(read_found, self.paths))
+            return read_found(self.paths)
         return parquet.read(named(self.paths[0]), self.rows)
 
     def fingerprint(self, about: str) -> str:

@@ -204,17 +204,41 @@ def test_lines_of_stdin_may_be_addresses(memory: tuple[str, Put]) -> None:
     ]
 
 
-def test_each_is_read_when_it_is_asked_for_and_once(memory: tuple[str, Put], opened: list[str]) -> None:
+def test_each_is_read_once_in_its_order_and_a_few_ahead(
+    memory: tuple[str, Put], opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "AHEAD", 2)
     root, put = memory
-    for name in ("a.png", "b.png", "c.png"):
-        put(name, b"x")
+    for number in range(9):
+        put(f"{number}.png", bytes([number]))
     del opened[:]
-    sources = expand([root], io.BytesIO())
-    assert opened == []
-    next(sources)
-    assert opened == ["/digits/a.png"]
-    assert len(list(sources)) == 2
-    assert opened == ["/digits/a.png", "/digits/b.png", "/digits/c.png"]
+    taken: list[str] = []
+    sources = addresses.pictures(
+        taken.append(each) or each for each in (f"{root}/{number}.png" for number in range(9))
+    )
+    assert taken == []
+    assert next(sources) == Source(f"{root}/0.png", bytes([0]))
+    assert len(taken) == 3
+    assert [source.content for source in sources] == [bytes([number]) for number in range(1, 9)]
+    assert sorted(opened) == [f"/digits/{number}.png" for number in range(9)]
+
+
+def test_large_ones_are_held_alone(memory: tuple[str, Put], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "_MOST_AHEAD", 10)
+    root, put = memory
+    for name in ("a.png", "b.png"):
+        put(name, bytes(11))
+    seen: list[int] = []
+    picture = addresses._picture
+
+    def tell(address: str, most: int) -> Source | None:
+        found = picture(address, most)
+        seen.append(most if found else 0)
+        return found
+
+    monkeypatch.setattr(addresses, "_picture", tell)
+    assert len(found(root)) == 2
+    assert sorted(seen) == [0, 0, addresses.MAX_SIZE, addresses.MAX_SIZE]
 
 
 def test_addresses_are_not_counted_since_they_would_be_listed_twice(memory: tuple[str, Put]) -> None:
@@ -326,6 +350,7 @@ def test_a_picture_that_is_too_large_is_not_held(
     memory: tuple[str, Put], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, put = memory
+    monkeypatch.setattr(addresses, "_MOST_AHEAD", 5)
     monkeypatch.setattr(addresses, "MAX_SIZE", 10)
     put("a.png", bytes(11))
     put("b.png", bytes(10))
@@ -372,7 +397,7 @@ def test_without_pyarrow_or_fsspec_it_is_said_how_to_get_it(monkeypatch: pytest.
     with pytest.raises(MissingExtraError, match=r"pip install 'digitcli\[parquet\]'"):
         found("s3://x/a.png")
     with pytest.raises(MissingExtraError):  # as on another machine, which did not find it itself
-        addresses.picture("s3://x/a.png")
+        list(addresses.pictures(["s3://x/a.png"]))
 
 
 class TestParts:

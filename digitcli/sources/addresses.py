@@ -10,6 +10,7 @@ import io
 import os
 import re
 import textwrap
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -24,8 +25,14 @@ from digitcli.sources.parquet import SUFFIX, require_pyarrow
 from digitcli.sources.source import Source, is_picture_name
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from pyarrow.fs import FileInfo, FileSystem
 
+AHEAD = 8
+"""Pictures that are read before their turn, since each keeps us waiting for an answer."""
+
+_MOST_AHEAD = 2**22  # bytes of each of these; what is larger waits for its turn, to be held alone
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://")
 _OF_PYARROW = ("abfs", "abfss", "file", "gcs", "gs", "s3")
 _OF_THE_WEB = ("http", "https")
@@ -84,18 +91,37 @@ def find(word: str) -> Iterator[Address | Source]:
     yield from (Address(place.text(info.path), info.size or 0) for info in found)
 
 
-def picture(address: str) -> Source:
-    """The picture at an address, with its content, or why that cannot be had."""
+def pictures(addresses: Iterable[str]) -> Iterator[Source]:
+    """The pictures at some addresses, in their order, each with its content, or why that cannot be had."""
+    from concurrent.futures import ThreadPoolExecutor  # which one picture in a file need not pay for
+
+    waiting: deque[tuple[str, Future[Source | None]]] = deque()
+    with ThreadPoolExecutor(AHEAD) as pool:
+        for address in addresses:
+            waiting.append((address, pool.submit(_picture, address, _MOST_AHEAD)))
+            if len(waiting) > AHEAD:
+                yield _at_its_turn(*waiting.popleft())
+        while waiting:
+            yield _at_its_turn(*waiting.popleft())
+
+
+def _at_its_turn(address: str, ahead: Future[Source | None]) -> Source:
+    wrong = ImageError(f"{address} is too large: more than {MAX_SIZE} bytes.")
+    return ahead.result() or _picture(address, MAX_SIZE) or Source(address, wrong)
+
+
+def _picture(address: str, most: int) -> Source | None:
+    """None if it has more bytes than that."""
     try:
         with Address(address).open("rb") as file:
-            content = file.read(MAX_SIZE + 1)
+            if file.seek(0, io.SEEK_END) > most:
+                return None
+            file.seek(0)
+            return Source(address, file.read())
     except MissingExtraError:
         raise
     except Exception as error:
         return Source(address, _unreadable(address, error))
-    if len(content) > MAX_SIZE:
-        return Source(address, ImageError(f"{address} is too large: more than {MAX_SIZE} bytes."))
-    return Source(address, content)
 
 
 @dataclass(frozen=True)

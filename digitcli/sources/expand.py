@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -44,15 +44,11 @@ def expand(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[Source]:
     cannot be listed comes out with its error.
     Raises ImageError at the end if there was no picture at all.
     """
-    for each in find(inputs, stdin):
-        if isinstance(each, Source):
-            yield each
-        else:
-            yield from read_found(str(each))
+    return read_found(find(inputs, stdin))
 
 
 def find(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[str | Address | Source]:
-    """What `expand` reads: files, which `read_found` takes by name; the picture that is piped in; an address
+    """What `expand` reads: files; the picture that is piped in; an address
     that cannot be read, with its error.
 
     Raises ImageError at the end if there was none.
@@ -83,8 +79,23 @@ def count(inputs: Iterable[str]) -> int | None:
     return total
 
 
-def read_found(path: str) -> Iterator[Source]:
-    """The picture or pictures in a file that `find` gave."""
+def read_found(found: Iterable[str | Address | Source]) -> Iterator[Source]:
+    """The picture or pictures in each of what `find` gave, or in files of these names."""
+    for far, some in groupby(found, _is_far_picture):
+        if far:
+            from digitcli.sources import addresses
+
+            yield from addresses.pictures(map(str, some))
+        else:
+            for each in some:
+                yield from [each] if isinstance(each, Source) else _read_file(str(each))
+
+
+def _is_far_picture(found: str | Address | Source) -> bool:
+    return not isinstance(found, Source) and is_picture_name(str(found)) and _is_address(str(found))
+
+
+def _read_file(path: str) -> Iterator[Source]:
     if path.endswith(os.sep) and os.path.isdir(path):
         yield Source(
             path[:-1], ImageError(f"{path[:-1]}: its pictures cannot be read, since it cannot be listed.")
@@ -94,7 +105,7 @@ def read_found(path: str) -> Iterator[Source]:
     elif _is_address(path):
         from digitcli.sources import addresses
 
-        yield addresses.picture(path)
+        yield from addresses.pictures([path])
     else:
         yield Source(path, path)
 
