@@ -12,12 +12,13 @@ import re
 import textwrap
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from glob import has_magic
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from digitcli.errors import ImageError, MissingExtraError, UsageError, reason
 from digitcli.images.decode import MAX_SIZE
@@ -58,13 +59,50 @@ class Address:
 
     def open(self, mode: Literal["rb"], /) -> io.BufferedReader:
         """To be read, in parts. Raises OSError if that is not possible, MissingExtraError as `find`."""
-        try:
+        with _only_os_errors():
             place = _place(self.text)
-            return io.BufferedReader(place.files.open_input_file(place.path(self.text)), _BUFFER)
-        except (MissingExtraError, OSError):
-            raise
-        except Exception as error:  # each file system has its own
-            raise OSError(reason(error)) from error
+            file = place.files.open_input_file(place.path(self.text))
+        return io.BufferedReader(_Raw(file), _BUFFER)
+
+
+class _Raw(io.RawIOBase):
+    """A file that pyarrow opened, as Python expects its own."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        with _only_os_errors():
+            self._file.seek(offset, whence)
+            return self.tell()
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def readinto(self, buffer: Any) -> int:
+        with _only_os_errors():
+            return int(self._file.readinto(buffer))
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+@contextmanager
+def _only_os_errors() -> Iterator[None]:
+    """Turns what is raised into an OSError of few words, since each file system has errors of its own."""
+    try:
+        yield
+    except (MissingExtraError, FileNotFoundError):
+        raise
+    except Exception as error:
+        raise OSError(textwrap.shorten(reason(error), _MOST_WORDS, placeholder=" ...")) from error
 
 
 def find(word: str) -> Iterator[Address | Source]:
@@ -81,11 +119,10 @@ def find(word: str) -> Iterator[Address | Source]:
             "environment, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         )
     try:
-        place = _place(word)
-        found = list(place.find(place.path(word)))
-    except MissingExtraError:
-        raise
-    except Exception as error:
+        with _only_os_errors():
+            place = _place(word)
+            found = list(place.find(place.path(word)))
+    except OSError as error:
         yield Source(word, _unreadable(word, error))
         return
     yield from (Address(place.text(info.path), info.size or 0) for info in found)
@@ -114,13 +151,12 @@ def _picture(address: str, most: int) -> Source | None:
     """None if it has more bytes than that."""
     try:
         with Address(address).open("rb") as file:
-            if file.seek(0, io.SEEK_END) > most:
+            size = file.seek(0, io.SEEK_END)
+            if size > most:
                 return None
             file.seek(0)
-            return Source(address, file.read())
-    except MissingExtraError:
-        raise
-    except Exception as error:
+            return Source(address, file.read(size))  # without a size it would ask for 8 KiB again and again
+    except OSError as error:
         return Source(address, _unreadable(address, error))
 
 
@@ -225,5 +261,4 @@ def _opened(root: str, scheme: str) -> _Place | Exception:
 def _unreadable(address: str, error: Exception) -> ImageError:
     if isinstance(error, FileNotFoundError):
         return ImageError(f"{address}: no such file.")
-    why = textwrap.shorten(reason(error), _MOST_WORDS, placeholder=" ...")
-    return ImageError(f"{address} cannot be read: {why}.")
+    return ImageError(f"{address} cannot be read: {reason(error)}.")
