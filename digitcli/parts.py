@@ -10,14 +10,16 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, pairwise
-from pathlib import Path
-from typing import BinaryIO
+from itertools import pairwise
+from typing import TYPE_CHECKING, BinaryIO
 
 from digitcli.errors import ImageError, UsageError
 from digitcli.sources import parquet
-from digitcli.sources.expand import find, read_found, reader_of
+from digitcli.sources.expand import find, named, read_found, reader_of
 from digitcli.sources.source import Source
+
+if TYPE_CHECKING:
+    from digitcli.sources.addresses import Address
 
 PICTURES = 10_000
 """In a part, about: some seconds of work, so that little is lost, and far more than what a part costs."""
@@ -30,7 +32,7 @@ BYTES = 2**28
 class Part:
     """Some pictures.
 
-    packed: the paths of their files, compressed, since there may be billions.
+    packed: the paths or addresses of their files, compressed, since there may be billions.
     rows: of one Parquet file; None for whole files.
     """
 
@@ -50,8 +52,8 @@ class Part:
     def sources(self) -> Iterator[Source]:
         """The pictures, in order."""
         if self.rows is None:
-            return chain.from_iterable(map(read_found, self.paths))
-        return parquet.read(Path(self.paths[0]), self.rows)
+            return read_found(self.paths)
+        return parquet.read(named(self.paths[0]), self.rows)
 
     def fingerprint(self, about: str) -> str:
         """What tells it from every other part, and from itself where `about` is different; 16 characters."""
@@ -71,31 +73,35 @@ def cut(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[Part]:
     paths: list[str] = []
     size = 0
     for each in find(inputs, stdin):
-        if isinstance(each, Source):
+        if isinstance(each, Source) and isinstance(each.content, bytes):
             raise UsageError("A picture through stdin is read without --engine ray only.")
-        reader = reader_of(each)
+        if isinstance(each, Source):
+            paths.append(each.name)  # an address whose error will be that of its row
+            continue
+        reader = reader_of(str(each))
         if paths and (reader or len(paths) == PICTURES or size >= BYTES):
             yield Part.of(paths)
             paths, size = [], 0
         if reader is parquet.read:
             yield from cut_parquet(each)
         elif reader:
-            yield Part.of([each])
+            yield Part.of([str(each)])
         else:
-            paths.append(each)
+            paths.append(str(each))
             size += _size(each)
     if paths:
         yield Part.of(paths)
 
 
-def cut_parquet(path: str) -> Iterator[Part]:
+def cut_parquet(file: str | Address) -> Iterator[Part]:
     """The parts of one Parquet file; one of its own if it cannot be read, to tell so."""
+    path = str(file)
     try:
-        groups = parquet.row_groups(Path(path))
+        groups = parquet.row_groups(named(path))
     except ImageError:
         yield Part.of([path])
         return
-    if sum(group.rows for group in groups) > _size(path):  # which would be cut into parts without end
+    if sum(group.rows for group in groups) > _size(file):  # which would be cut into parts without end
         yield Part.of([path])
         return
     start = end = size = 0
@@ -116,8 +122,10 @@ def _evenly(start: int, end: int) -> Iterator[range]:
         yield range(first, last)
 
 
-def _size(path: str) -> int:
+def _size(file: str | Address) -> int:
+    if not isinstance(file, str):
+        return file.size
     try:
-        return os.stat(path).st_size
+        return os.stat(file).st_size
     except (OSError, ValueError):
         return 0

@@ -31,7 +31,8 @@ def predict(
         typer.Argument(
             metavar="IMG|DIR|GLOB|-",
             help="Pictures; folders, archives (zip, tar), arrays (.npy, .npz, IDX) and Parquet of them; "
-            "patterns; or - for stdin: paths, one per line, or one picture.",
+            "patterns; any of these at an address (s3://, gs://); or - for stdin: paths, one per line, or "
+            "one picture.",
         ),
     ],
     model: options.Model = None,
@@ -122,6 +123,8 @@ def predict(
       digitcli predict scans/ --output digits.csv --resume
 
       digitcli predict 'scans/*.parquet' --engine ray --output digits/
+
+      digitcli predict 's3://bucket/scans/*.png' --output digits.csv
 
       find . -name '*.jpg' | digitcli predict - --json | jq .results
     """

@@ -14,13 +14,12 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from digitcli.errors import ImageError, reason
 from digitcli.images.decode import MAX_SIZE
 from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, Unpacked, read_exactly, require_no_bomb
-from digitcli.sources.source import Source, is_picture_name, printable
+from digitcli.sources.source import File, Source, is_picture_name, printable
 
 _MAX_DIRECTORY = 32 * 2**20  # bytes of a zip's; what is made of it takes five to twelve times as much
 _LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
@@ -41,7 +40,7 @@ _UNREADABLE = (
 )
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: File) -> bool:
     """Whether a file begins like a zip or a tar archive; the tar may be packed by gzip, bzip2 or xz."""
     try:
         with path.open("rb") as file:
@@ -50,7 +49,7 @@ def recognises(path: Path) -> bool:
         return False
 
 
-def read(path: Path) -> Iterator[Source]:
+def read(path: File) -> Iterator[Source]:
     """The pictures in an archive, in its order, named ARCHIVE/MEMBER. Other members are passed over.
 
     What is encrypted or damaged comes out with its error; where the rest of the archive is lost, the archive
@@ -85,13 +84,13 @@ def _unpacked(file: BinaryIO) -> Any:
     return Unpacked(opener(file), file) if opener else file
 
 
-def _read_zip(path: Path) -> Iterator[Source]:
+def _read_zip(path: File) -> Iterator[Source]:
     little_memory = LittleMemory()
-    with little_memory:
-        _require_small_directory(path)
-        archive = zipfile.ZipFile(path)
-    unpacked, packed = 0, path.stat().st_size
-    with archive:
+    with path.open("rb") as file:
+        with little_memory:
+            _require_small_directory(file)
+            archive = zipfile.ZipFile(file)
+        unpacked, packed = 0, file.seek(0, io.SEEK_END)
         for member in archive.infolist():
             if is_picture_name(member.filename):
                 name = f"{path}/{printable(member.filename)}"
@@ -103,11 +102,10 @@ def _read_zip(path: Path) -> Iterator[Source]:
                 yield Source(name, content)
 
 
-def _require_small_directory(path: Path) -> None:
+def _require_small_directory(file: BinaryIO) -> None:
     """Raises MemoryError where it would take too much, before it is read for seconds."""
-    with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, io.SEEK_END) - 2**16 - 22))  # with the longest comment
-        _, found, end = file.read().rpartition(b"PK\5\6")
+    file.seek(max(0, file.seek(0, io.SEEK_END) - 2**16 - 22))  # with the longest comment
+    _, found, end = file.read().rpartition(b"PK\5\6")
     size = int.from_bytes(end[8:12], "little")
     if found and _MAX_DIRECTORY < size < 2**32 - 1:  # which stands for a size told elsewhere
         raise MemoryError
@@ -126,7 +124,7 @@ def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) ->
         return ImageError(f"{name} is damaged in its archive: {reason(error)}.")
 
 
-def _read_tar(path: Path) -> Iterator[Source]:
+def _read_tar(path: File) -> Iterator[Source]:
     little_memory = LittleMemory()
     with path.open("rb") as file:
         with little_memory:
@@ -143,7 +141,7 @@ def _read_tar(path: Path) -> Iterator[Source]:
                 yield source
 
 
-def _next_in_tar(archive: tarfile.TarFile, path: Path) -> Source | None:
+def _next_in_tar(archive: tarfile.TarFile, path: File) -> Source | None:
     while member := archive.next():
         archive.members.clear()  # type: ignore[attr-defined] # or it keeps all that it has seen
         if member.isfile() and is_picture_name(member.name):

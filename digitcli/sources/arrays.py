@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from digitcli.errors import ImageError, reason
 from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, Readable, Unpacked, read_exactly, require_no_bomb
-from digitcli.sources.source import Source, printable
+from digitcli.sources.source import File, Source, printable
 
 SIDE = 28
 BLOCK = 1024
@@ -46,7 +45,7 @@ class _UnfitError(Exception):
     """Why an array holds no pictures of digits."""
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: File) -> bool:
     """Whether a file begins like .npy or IDX, also gzipped, or is a zip archive that begins with .npy."""
     try:
         with path.open("rb") as file:
@@ -66,7 +65,7 @@ def begins_with_npy(file: BinaryIO) -> bool:
     return head.startswith(_ZIP) and file.read(int.from_bytes(head[26:28], "little")).endswith(b".npy")
 
 
-def read(path: Path) -> Iterator[Source]:
+def read(path: File) -> Iterator[Source]:
     """The pictures in a file of arrays, named FILE[ROW], of an .npz FILE/ARRAY[ROW].
 
     An array is (n, 28, 28), (n, 28, 28, 1) or (n, 784), or one picture of (28, 28), in 0-255 or 0-1. In an
@@ -91,11 +90,11 @@ def read(path: Path) -> Iterator[Source]:
         yield Source(str(path), ImageError(f"{path} is damaged: {reason(error)}."))
 
 
-def _read_npz(packed: BinaryIO, path: Path) -> Iterator[Source]:
+def _read_npz(packed: BinaryIO, path: File) -> Iterator[Source]:
     unfit = []
     with LittleMemory():
         archive = zipfile.ZipFile(packed)
-    size = path.stat().st_size
+    size = packed.seek(0, io.SEEK_END)
     with archive:
         for unpacked, member in _with_total(archive.infolist()):
             require_no_bomb(unpacked, size)

@@ -11,13 +11,16 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from digitcli.errors import ImageError
 from digitcli.images.decode import read_piped
-from digitcli.sources.source import Source, is_picture_name
+from digitcli.sources.source import File, Source, is_picture_name
+
+if TYPE_CHECKING:
+    from digitcli.sources.addresses import Address
 
 STDIN = "-"
 
@@ -36,26 +39,24 @@ def expand(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[Source]:
     that the shell left alone (`**` crosses folders); or `-`, for what comes through stdin: the bytes of one
     picture, or one file, folder or pattern per line. A file that has not the name of a picture may be one all
     the same, or an archive (zip, tar), arrays (.npy, .npz, IDX) or Parquet of pictures, as its content tells.
+    Any of these may be at an address, such as s3://bucket/folder, as `addresses.find` has it.
     What does not exist comes out as it was written; reading it will fail with a clear error. A folder that
     cannot be listed comes out with its error.
     Raises ImageError at the end if there was no picture at all.
     """
-    for each in find(inputs, stdin):
-        if isinstance(each, Source):
-            yield each
-        else:
-            yield from read_found(each)
+    return read_found(find(inputs, stdin))
 
 
-def find(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[str | Source]:
-    """What `expand` reads: the paths of files, as `read_found` takes them, or the picture that is piped in.
+def find(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[str | Address | Source]:
+    """What `expand` reads: files; the picture that is piped in; an address
+    that cannot be read, with its error.
 
     Raises ImageError at the end if there was none.
     """
     words = list(inputs)
     none = True
     for word in words:
-        for each in _read_stdin(stdin) if word == STDIN else _files(word):
+        for each in _read_stdin(stdin) if word == STDIN else _found(word):
             none = False
             yield each
     if none:
@@ -64,9 +65,13 @@ def find(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[str | Source]:
 
 
 def count(inputs: Iterable[str]) -> int | None:
-    """How many pictures `expand` gives; None if files would have to be opened to tell, or stdin read."""
+    """How many pictures `expand` gives; None if files would have to be opened to tell, or stdin read, or an
+    address listed once more.
+    """
     total = 0
     for word in inputs:
+        if "://" in word:
+            return None
         for path in _files(word):
             if not is_picture_name(path):
                 return None
@@ -74,27 +79,78 @@ def count(inputs: Iterable[str]) -> int | None:
     return total
 
 
-def read_found(path: str) -> Iterator[Source]:
-    """The picture or pictures in a file that `find` gave."""
+def read_found(found: Iterable[str | Address | Source]) -> Iterator[Source]:
+    """The picture or pictures in each of what `find` gave, or in files of these names."""
+    for far, some in groupby(found, _is_far_picture):
+        if far:
+            from digitcli.sources import addresses
+
+            yield from addresses.pictures(map(str, some))
+        else:
+            for each in some:
+                yield from [each] if isinstance(each, Source) else _read_file(str(each))
+
+
+def _is_far_picture(found: str | Address | Source) -> bool:
+    return not isinstance(found, Source) and is_picture_name(str(found)) and _is_address(str(found))
+
+
+def _read_file(path: str) -> Iterator[Source]:
     if path.endswith(os.sep) and os.path.isdir(path):
         yield Source(
             path[:-1], ImageError(f"{path[:-1]}: its pictures cannot be read, since it cannot be listed.")
         )
     elif reader := reader_of(path):
-        yield from reader(Path(path))
+        yield from reader(named(path))
+    elif _is_address(path):
+        from digitcli.sources import addresses
+
+        yield from addresses.pictures([path])
     else:
         yield Source(path, path)
 
 
-def reader_of(path: str) -> Callable[[Path], Iterator[Source]] | None:
+def reader_of(path: str) -> Callable[[File], Iterator[Source]] | None:
     """What reads the pictures in a file that holds several, as its content tells."""
-    if is_picture_name(path) or not os.path.isfile(path):
+    if is_picture_name(path) or not (os.path.isfile(path) or _is_address(path)):
         return None
     # Imported here, since a picture needs neither tarfile nor the readers of arrays.
     from digitcli.sources import archives, arrays, parquet
 
+    if path.lower().endswith(parquet.SUFFIX) and _is_address(path):
+        return parquet.read
     kinds = (arrays, archives, parquet)
-    return next((kind.read for kind in kinds if kind.recognises(Path(path))), None)
+    return next((kind.read for kind in kinds if kind.recognises(named(path))), None)
+
+
+def named(path: str) -> File:
+    """The file of that name, or at that address."""
+    if not _is_address(path):
+        return Path(path)
+    from digitcli.sources.addresses import Address
+
+    return Address(path)
+
+
+def _is_address(path: str) -> bool:
+    if "://" not in path:  # which nearly all have not, and so need not pay for the import
+        return False
+    from digitcli.sources.addresses import is_address
+
+    return is_address(path)
+
+
+def _found(text: str) -> Iterator[str | Address | Source]:
+    if not _is_address(text):
+        yield from _files(text)
+    elif text.startswith("file:///"):
+        from urllib.parse import unquote
+
+        yield from _files(unquote(text.removeprefix("file://")))
+    else:
+        from digitcli.sources import addresses
+
+        yield from addresses.find(text)
 
 
 def _files(text: str) -> Iterator[str]:
@@ -137,7 +193,7 @@ def _pictures_in(folder: str) -> Iterator[str]:
     yield from failures
 
 
-def _read_stdin(stdin: BinaryIO) -> Iterator[str | Source]:
+def _read_stdin(stdin: BinaryIO) -> Iterator[str | Address | Source]:
     try:
         head = stdin.read(_HEAD)
         if _PICTURE.match(head):
@@ -149,6 +205,6 @@ def _read_stdin(stdin: BinaryIO) -> Iterator[str | Source]:
             if len(line) >= _LINE:
                 raise ImageError(f"stdin holds a line of more than {_LINE} bytes, which is no path.")
             if path := os.fsdecode(line.rstrip(b"\r\n")):
-                yield from _files(path)
+                yield from _found(path)
     except OSError as error:
         raise ImageError(f"Cannot read stdin: {error.strerror}.") from error

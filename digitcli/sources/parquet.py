@@ -11,18 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digitcli.errors import ImageError, MissingExtraError, reason
 from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, require_no_bomb
-from digitcli.sources.source import Source, printable
+from digitcli.sources.source import File, Source, printable
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 LABEL = "label"
 """The column that tells which digit a picture shows, in labelled files."""
+
+SUFFIX = ".parquet"
+"""By which a file at an address is known; others have to be opened for that."""
 
 _MAGIC = b"PAR1"
 _NAMES = ("path", "name", "filename", "file_name")  # columns that say what a picture is called
@@ -43,7 +45,7 @@ class RowGroup:
     bytes: int
 
 
-def recognises(path: Path) -> bool:
+def recognises(path: File) -> bool:
     """Whether a file begins like Parquet."""
     try:
         with path.open("rb") as file:
@@ -58,7 +60,7 @@ def require_pyarrow() -> None:
         raise MissingExtraError("pyarrow, which reads and writes Parquet,", "digitcli[parquet]")
 
 
-def row_groups(path: Path) -> list[RowGroup]:
+def row_groups(path: File) -> list[RowGroup]:
     """What the footer tells, which is all that is read. Raises ImageError if it cannot be."""
     with _opened(path) as (file, _):
         groups = map(file.metadata.row_group, range(file.num_row_groups))
@@ -71,7 +73,7 @@ def row_groups(path: Path) -> list[RowGroup]:
         ]
 
 
-def read(path: Path, rows: range | None = None) -> Iterator[Source]:
+def read(path: File, rows: range | None = None) -> Iterator[Source]:
     """The pictures in a Parquet file, in its order, named FILE[ROW], or FILE/NAME if it names them itself.
 
     rows: only these, of which the others are not read as far as they are in other row groups.
@@ -83,12 +85,12 @@ def read(path: Path, rows: range | None = None) -> Iterator[Source]:
     return (source for source, _ in _read(path, rows, labelled=False))
 
 
-def read_labelled(path: Path, rows: range | None = None) -> Iterator[tuple[Source, int | None]]:
+def read_labelled(path: File, rows: range | None = None) -> Iterator[tuple[Source, int | None]]:
     """As `read`, each with the number in the column `label`; None if that is null, or of a damaged row."""
     return _read(path, rows, labelled=True)
 
 
-def _read(path: Path, rows: range | None, *, labelled: bool) -> Iterator[tuple[Source, int | None]]:
+def _read(path: File, rows: range | None, *, labelled: bool) -> Iterator[tuple[Source, int | None]]:
     try:
         with _opened(path) as (file, size):
             yield from _Rows(path, file, size, _columns(path, file, labelled=labelled)).read(rows)
@@ -97,7 +99,7 @@ def _read(path: Path, rows: range | None, *, labelled: bool) -> Iterator[tuple[S
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[ParquetFile, int]]:
+def _opened(path: File) -> Iterator[tuple[ParquetFile, int]]:
     """The file with its size in bytes."""
     require_pyarrow()
     from pyarrow import ArrowException, parquet
@@ -133,7 +135,7 @@ class _Columns:
         return [".".join(each) for each in (self.picture, self.name, self.label) if each]
 
 
-def _columns(path: Path, file: ParquetFile, *, labelled: bool) -> _Columns:
+def _columns(path: File, file: ParquetFile, *, labelled: bool) -> _Columns:
     from pyarrow import types
 
     def is_bytes(kind: Any) -> bool:
@@ -168,7 +170,7 @@ def _columns(path: Path, file: ParquetFile, *, labelled: bool) -> _Columns:
 class _Rows:
     """Those of an opened file. size: of the file, in bytes."""
 
-    path: Path
+    path: File
     file: ParquetFile
     size: int
     columns: _Columns

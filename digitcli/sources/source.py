@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import BinaryIO, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,13 @@ PICTURE_SUFFIXES = frozenset(
     | {".pbm", ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".sgi", ".tga", ".tif", ".tiff", ".webp"}
 )
 """What is taken from a folder or an archive. A file that is named itself is read whatever it is called."""
+
+
+class File(Protocol):
+    """Where bytes are: a Path or an Address, whose string is what to call it."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO:
+        """To be read from its start, or from anywhere. Raises OSError if it cannot be."""
 
 
 @dataclass(frozen=True)
