@@ -27,6 +27,7 @@ from digitcli.training.loop import fit
 from digitcli.training.meeting import meet
 
 CLI = "from digitcli.cli import main; main()"
+CLI_WITH_SIGNALS = "from digitcli.__main__ import main; main()"
 WITH_CHECKPOINTS = AT_EVERY_CALL + "import digitcli.training.loop as l; l.STEPS_PER_CALL = 2\n" + CLI
 IMPATIENT = "import digitcli.training.meeting as m; m.PATIENCE = 1\n" + CLI
 CONFIGS = {
@@ -199,6 +200,17 @@ def test_a_killed_worker_ends_all_and_the_same_command_goes_on_exactly(data, tmp
     assert [each[0] for each in again] == [0, 0]
     for one, other in zip(weights(tmp_path / "run"), weights(tmp_path / "whole"), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_worker_that_is_told_to_stop_does_and_so_do_the_others(data, tmp_path, number):
+    workers = start_all(CLI_WITH_SIGNALS, *words(data, tmp_path / "run", "--epochs", "5000"), cwd=tmp_path)
+    read_until(workers[0].stderr, "epoch    1/5000")
+    workers[1].send_signal(number)
+    assert ended(workers[1])[0] == 130
+    code, _, messages = ended(workers[0])
+    assert code == 1
+    assert "Worker 1 (localhost:" in messages
 
 
 def test_workers_with_other_settings_are_refused_on_all(data, tmp_path):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import faulthandler
 import os
 import re
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,16 +129,20 @@ def _joined(cluster: Cluster) -> Any:
         rpc_layer="grpc",
         num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},
     )
+    terminated = signal.getsignal(signal.SIGTERM)
     # If a worker stops in this second, TensorFlow would wait without end, and let no signal through.
     with open(os.devnull, "wb") as nowhere:
         faulthandler.dump_traceback_later(JOINING, exit=True, file=nowhere)
         try:
-            return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+            strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
         except (tf.errors.OpError, RuntimeError) as error:
             first_line = str(error).splitlines()[0]
             raise ClusterError(f"The workers cannot come together: {first_line}") from error
         finally:
             faulthandler.cancel_dump_traceback_later()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminated)  # for which TensorFlow has set one that does nothing
+    return strategy
 
 
 def _culprit(cluster: Cluster, message: str) -> str:
