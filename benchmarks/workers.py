@@ -38,6 +38,7 @@ RESULTS = Path(__file__).parent / "results" / "workers.json"
 PACKAGES = ("digitcli", "keras", "tensorflow", "numpy")
 PRESETS = ("mlp-512-64", "cnn")
 STEPS = 100
+TURNS = 3
 KILLED = ["--preset", "mlp-512-64", "--epochs", "60"]
 WHOLE = {"mlp-512-64": (2, 4), "cnn": (2,)}
 DIGITCLI = [sys.executable, "-m", "digitcli", "train"]
@@ -159,7 +160,7 @@ def accuracy(data: str, folder: Path) -> dict[str, Any]:
 def step_seconds(data: str, folder: Path) -> dict[str, Any]:
     """Of one process on one core, with the whole and half of a batch, and of two on a core each: medians."""
     found: dict[str, list[float]] = {}
-    for _ in range(3):
+    for _ in range(TURNS):
         for preset in PRESETS:
             whole = models.preset(preset).recipe.batch_size
             for name, count, batch in (("one", 1, whole), ("one, half", 1, whole // 2), ("two", 2, whole)):
