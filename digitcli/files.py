@@ -71,6 +71,30 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
+def sole_writer(output: Path, lock: Path) -> Iterator[None]:
+    """Within, this process alone writes `output`. The folder of the file `lock` is made if it is absent.
+
+    Raises OutputError if another process is at it, or if nothing can be written there.
+    """
+    from filelock import FileLock, Timeout  # a few milliseconds, which only those with an output should pay
+
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock)
+        held.acquire(blocking=False)
+    except Timeout:
+        raise OutputError(f"Another process is writing {output}. Choose another name.") from None
+    except OSError as error:
+        raise OutputError(f"Cannot write {output}: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        held.release()
+        with suppress(OSError):
+            lock.unlink()
+
+
+@contextmanager
 def atomic_path(target: Path, *, force: bool = True) -> Iterator[Path]:
     """Yields a temporary path beside `target` to write a file or folder to; renames it when all went well.
 

@@ -11,7 +11,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any
 
 from digitcli.errors import ClusterError, MissingExtraError
@@ -35,11 +35,6 @@ _SETTINGS = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
-# Or whoever reaches this machine, or has another account on it, could run code as the one who started Ray.
-_FOR_OURSELVES = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux too, this makes Ray listen on the loopback only
-    "RAY_AUTH_MODE": "token",
-}
 
 
 def require_ray(what: str) -> None:
@@ -55,39 +50,78 @@ def ray_started(address: str | None) -> Iterator[Any]:
     On Linux, its processes end even if this one is killed, though two idle ones of Ray only after a minute.
     What is printed on stdout meanwhile is lost, since Ray tells there of processes that died.
     address: of a cluster, as `ray.init` takes it; None for a Ray on this machine, for this process alone.
-    Raises ClusterError if there is none at the address, or if it does not start.
+    Raises ClusterError if there is none at the address, if it does not start, or if Ray is in use already.
     """
     os.environ.update(_SETTINGS)
-    if not address:
-        os.environ.update(_FOR_OURSELVES)
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray reads it once in a process
     import ray
 
-    with tempfile.TemporaryDirectory(prefix="digitcli-ray-", ignore_cleanup_errors=True) as folder:
+    if ray.is_initialized():
+        raise ClusterError("Ray is in use in this process already. End that with ray.shutdown() first.")
+    terminated = signal.getsignal(signal.SIGTERM)
+    with ExitStack() as stack:
         options: dict[str, Any] = {"address": address}
         if not address:
+            stack.enter_context(_for_ourselves())
+            folder = tempfile.TemporaryDirectory(prefix="digitcli-ray-", ignore_cleanup_errors=True)
             options = {
                 "address": "local",
                 "num_cpus": cores(),
                 "include_dashboard": False,
                 "object_store_memory": _STORE,
-                "_temp_dir": folder,
+                "_temp_dir": stack.enter_context(folder),
             }
-        terminated = signal.getsignal(signal.SIGTERM)
+        nowhere = stack.enter_context(open(os.devnull, "w"))
+        stack.enter_context(redirect_stdout(nowhere))
+        stack.callback(ray.shutdown)
+        _require_answer(address)
         try:
-            _require_answer(address)
-            try:
-                with native_stderr_hidden():
-                    ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
-            except (OSError, RuntimeError, ValueError) as error:
-                raise ClusterError(f"Ray{_at(address)} cannot be used: {_first_line(error)}.") from error
-            logging.getLogger("ray").setLevel(logging.CRITICAL)
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, terminated)  # which Ray has replaced
-            with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-                yield ray
-        finally:
-            ray.shutdown()
+            with native_stderr_hidden():
+                ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ClusterError(f"Ray{_at(address)} cannot be used: {_first_line(error)}.") from error
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, terminated)  # which Ray has replaced
+        yield ray
+
+
+@contextmanager
+def _for_ourselves() -> Iterator[None]:
+    """Within, a Ray that is started takes orders from this process and its children only.
+
+    Or whoever reaches this machine, or has another account on it, could run code as the one who started Ray.
+    """
+    settings = {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux too, this makes Ray listen on the loopback only
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
+    from ray._private import ray_constants
+
+    before = {name: os.environ.get(name) for name in settings}
+    beyond = ray_constants.ENABLE_RAY_CLUSTER
+    os.environ.update(settings)
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    _read_settings_again()
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = beyond
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        _read_settings_again()
+
+
+def _read_settings_again() -> None:
+    """Has Ray look at its environment, which it did when it was first imported, perhaps by others."""
+    from ray import _raylet
+
+    library: Any = _raylet  # which has no types
+    library.Config.initialize("")
+    library.AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _require_answer(address: str | None) -> None:

@@ -25,7 +25,7 @@ from digitcli import models, runs
 from digitcli.data import synthetic
 from digitcli.data.digits import DataSet, Digits
 from digitcli.data.formats import npz
-from digitcli.errors import OutputError
+from digitcli.errors import ClusterError, OutputError
 from digitcli.training import trials
 from digitcli.training.config import configure
 from digitcli.training.trials import SETTINGS, WIDTHS, Settings, draw
@@ -451,6 +451,7 @@ def test_on_ray_a_trial_may_be_stopped_fail_or_be_killed_and_the_others_go_on(da
     with ray_started(None), pytest.raises(OutputError, match="what a callback raises"):
         run_trials(CONFIG, wanted, replace(dataset, test=None), "run", on_epoch, on_done)
     assert not ray.is_initialized()
+    assert "RAY_AUTH_TOKEN" not in os.environ
     assert [done[number].state for number in (1, 2, 3, 4)] == ["finished", "stopped", "failed", "failed"]
     assert (done[1].epochs, done[2].epochs) == (2, 1)
     assert done[3].reason.startswith("It diverged: the loss of epoch 1 is ")
@@ -459,6 +460,19 @@ def test_on_ray_a_trial_may_be_stopped_fail_or_be_killed_and_the_others_go_on(da
     assert record["data"]["test"] is None
     assert record["metrics"]["val_accuracy"] == done[1].val_accuracy
     assert files[2] == files[3] == {}
+
+
+def test_a_ray_that_is_in_use_is_left_alone(monkeypatch):
+    import ray
+
+    from digitcli.ray_setup import ray_started
+
+    ended = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(ray, "shutdown", lambda: ended.append(True))
+    with pytest.raises(ClusterError, match="in use in this process already"), ray_started(None):
+        pass
+    assert not ended
 
 
 def test_half_way_the_worse_half_is_stopped_but_never_the_preset_itself():

@@ -12,14 +12,14 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
 
 from digitcli.commands.predict_results import Format, Layout, document, rows, write_parquet
 from digitcli.errors import Interrupted, OutputError, UsageError
-from digitcli.files import atomic_path, require_free, sync_folder
+from digitcli.files import atomic_path, require_free, sole_writer, sync_folder
 from digitcli.output import tab_separated
 from digitcli.prediction import NO_INK, NONE_FOUND
 
@@ -56,21 +56,12 @@ class ResultsFile:
 
     def __enter__(self) -> Self:
         """Raises OutputError if something is there that is neither to be replaced nor gone on with."""
-        from filelock import FileLock, Timeout  # a few milliseconds, which only those with a file should pay
-
-        try:
-            self._output.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self._output.with_name(f".{self._output.name}.lock"))
-            self._lock.acquire(blocking=False)
-        except Timeout:
-            raise OutputError(f"Another process is writing {self._output}. Choose another name.") from None
-        except OSError as error:
-            raise OutputError(f"Cannot write {self._output}: {error.strerror or error}.") from error
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(
+                sole_writer(self._output, self._output.with_name(f".{self._output.name}.lock"))
+            )
             self._begin()
-        except BaseException:
-            self._unlock()
-            raise
+            self._writing = stack.pop_all()
         return self
 
     def __exit__(
@@ -79,7 +70,7 @@ class ResultsFile:
         """At Ctrl-C, says how to go on."""
         if not self.done and self._unfinished.exists() and not self._unfinished.stat().st_size:
             self._unfinished.unlink()
-        self._unlock()
+        self._writing.close()
         if isinstance(error, KeyboardInterrupt) and self._unfinished.exists():
             raise Interrupted(f"{self._unfinished} has what was read. {_RESUME.capitalize()}") from None
 
@@ -182,11 +173,6 @@ class ResultsFile:
             if time.monotonic() - flushed > FLUSH_EVERY:
                 file.flush()
                 flushed = time.monotonic()
-
-    def _unlock(self) -> None:
-        self._lock.release()
-        with suppress(OSError):
-            Path(self._lock.lock_file).unlink()
 
 
 def _whole_rows(file: BinaryIO, *, quoted: bool) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from digitcli.commands.predict_results import Layout, write_parquet
 from digitcli.errors import OutputError
-from digitcli.files import atomic_path
+from digitcli.files import atomic_path, sole_writer
 
 if TYPE_CHECKING:
     from digitcli.parts import Part
@@ -60,27 +60,16 @@ class ResultsFolder:
 
     def __enter__(self) -> Self:
         """Raises OutputError if it holds anything else, or another process has it."""
-        from filelock import FileLock, Timeout
-
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self._folder / _LOCK)
-            self._lock.acquire(blocking=False)
-        except Timeout:
-            raise OutputError(f"Another process is writing {self._folder}. Choose another name.") from None
-        except OSError as error:
-            raise OutputError(f"Cannot write {self._folder}: {error.strerror or error}.") from error
-        try:
+        with ExitStack() as stack:
+            stack.enter_context(sole_writer(self._folder, self._folder / _LOCK))
             self._begin()
-        except BaseException:
-            self._unlock()
-            raise
+            self._writing = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._unlock()
+        self._writing.close()
 
     def _begin(self) -> None:
         there = {entry.name for entry in os.scandir(self._folder) if not entry.name.startswith(".")}
@@ -102,11 +91,6 @@ class ResultsFolder:
                 self.done += counts
             else:
                 self.left.append((self._folder / name, part))
-
-    def _unlock(self) -> None:
-        self._lock.release()
-        with suppress(OSError):
-            Path(self._lock.lock_file).unlink()
 
 
 def write_part(results: Iterable[Prediction], layout: Layout, path: Path) -> Counts:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-from digitcli.output import NARROW, Output
+from digitcli.commands.moving_line import MovingLine
+from digitcli.output import Output
 
 if TYPE_CHECKING:
     from digitcli.training.config import TrainConfig
@@ -15,60 +13,39 @@ if TYPE_CHECKING:
     from digitcli.training.loop import StepReport
 
 
-class TrainingDisplay:
+class TrainingDisplay(MovingLine):
     """A context manager whose `step` and `epoch` are the callbacks of training."""
 
     def __init__(self, out: Output, config: TrainConfig) -> None:
         self._out = out
         self._members = config.members
         self._epochs = config.recipe.epochs if config.time_budget is None else None
-        self._bar: Progress | None = None
-        if out.shows_progress:
-            details = (
-                BarColumn(bar_width=None),
-                TextColumn("step {task.fields[step]}/{task.fields[steps]}"),
-                TextColumn("loss {task.fields[loss]:.4f}"),
-                TextColumn("accuracy {task.fields[accuracy]:.2%}"),
-                TextColumn("{task.fields[speed]:,.0f} images/s"),
-                TimeRemainingColumn(compact=True),
-            )
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                *(details if out.messages.width >= NARROW else (TaskProgressColumn(),)),
-                console=out.messages,
-                transient=True,
-                refresh_per_second=5,
-            )
-            self._task = self._bar.add_task(
-                self._place(1, 1), total=1.0, step=0, steps="?", loss=0.0, accuracy=0.0, speed=0.0
-            )
-
-    def __enter__(self) -> Self:
-        """Starts the moving line."""
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Takes the moving line away."""
-        if self._bar:
-            self._bar.stop()
+        super().__init__(
+            out,
+            self._place(1, 1),
+            "step {task.fields[step]}/{task.fields[steps]}",
+            "loss {task.fields[loss]:.4f}",
+            "accuracy {task.fields[accuracy]:.2%}",
+            "{task.fields[speed]:,.0f} images/s",
+            total=1.0,
+            step=0,
+            steps="?",
+            loss=0.0,
+            accuracy=0.0,
+            speed=0.0,
+        )
 
     def step(self, report: StepReport) -> None:
         """Moves the line."""
-        if self._bar:
-            self._bar.update(
-                self._task,
-                description=self._place(report.member, report.epoch),
-                completed=report.progress,
-                step=report.step,
-                steps=report.steps,
-                loss=report.loss,
-                accuracy=report.accuracy,
-                speed=report.images_per_second,
-            )
+        self.move(
+            description=self._place(report.member, report.epoch),
+            completed=report.progress,
+            step=report.step,
+            steps=report.steps,
+            loss=report.loss,
+            accuracy=report.accuracy,
+            speed=report.images_per_second,
+        )
 
     def epoch(self, report: EpochReport) -> None:
         """Leaves a line that stays."""

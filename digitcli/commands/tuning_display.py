@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-from digitcli.output import NARROW, Output
+from digitcli.commands.moving_line import MovingLine
+from digitcli.output import Output
 from digitcli.training.trials import Trial
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ SURE = 2.0
 """Standard errors by which a trial must be ahead for that not to be called chance."""
 
 
-class TuningDisplay:
+class TuningDisplay(MovingLine):
     """A context manager whose `epoch` and `trial` are the callbacks of a tuning."""
 
     def __init__(self, out: Output, config: TrainConfig, trials: int) -> None:
@@ -27,34 +25,7 @@ class TuningDisplay:
         self._trials = trials
         self._epochs = config.recipe.epochs * config.members if config.time_budget is None else None
         self._done: dict[int, float] = {}  # by trial, the share that is done
-        self._bar: Progress | None = None
-        if out.shows_progress:
-            details = (
-                BarColumn(bar_width=None),
-                TextColumn("{task.fields[scores]}"),
-                TimeRemainingColumn(compact=True),
-            )
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                *(details if out.messages.width >= NARROW else (TaskProgressColumn(),)),
-                console=out.messages,
-                transient=True,
-                refresh_per_second=5,
-            )
-            self._task = self._bar.add_task("Starting Ray", total=float(trials), scores="")
-
-    def __enter__(self) -> Self:
-        """Starts the moving line."""
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Takes the moving line away."""
-        if self._bar:
-            self._bar.stop()
+        super().__init__(out, "Starting Ray", "{task.fields[scores]}", total=float(trials), scores="")
 
     def epoch(self, number: int, report: EpochReport) -> None:
         """Moves the line."""
@@ -62,19 +33,16 @@ class TuningDisplay:
         if self._epochs:
             self._done[number] = self._done.get(number, 0) + 1 / self._epochs
             of_epochs = f"/{self._epochs}"
-        if self._bar:
-            self._bar.update(
-                self._task,
-                description=f"trial {number}/{self._trials}  epoch {report.epoch}{of_epochs}",
-                completed=sum(self._done.values()),
-                scores=f"loss {report.loss:.4f}  val accuracy {report.val_accuracy:.2%}",
-            )
+        self.move(
+            description=f"trial {number}/{self._trials}  epoch {report.epoch}{of_epochs}",
+            completed=sum(self._done.values()),
+            scores=f"loss {report.loss:.4f}  val accuracy {report.val_accuracy:.2%}",
+        )
 
     def trial(self, trial: Trial) -> None:
         """Leaves a line that stays."""
         self._done[trial.number] = 1
-        if self._bar:
-            self._bar.update(self._task, completed=sum(self._done.values()))
+        self.move(completed=sum(self._done.values()))
         settings = trial.settings
         line = f"trial {trial.number:{len(str(self._trials))}}/{self._trials}  lr {settings.lr:g}  "
         line += f"width {settings.width:g}  dropout {settings.dropout:g}  augment {_word(settings.augment)}"

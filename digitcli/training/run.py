@@ -186,7 +186,8 @@ def _train(
             "little from that of an uninterrupted one."
         )
     resumed = checkpoints.newest(work.folder)
-    workers.from_first(checkpoints.pack(resumed) if resumed else b"")
+    if workers.count > 1:
+        workers.from_first(checkpoints.pack(resumed) if resumed else b"")
     start = time.perf_counter()
     if resumed:
         start -= sum(epoch.seconds for epoch in resumed.history) + resumed.current.seconds

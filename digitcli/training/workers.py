@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -82,14 +83,23 @@ class Workers:
         self.total([0.0])
 
     def _sum(self, values: NDArray[Any]) -> NDArray[Any]:
-        def add() -> Any:
-            context = tf.distribute.get_replica_context()
-            first = context.replica_id_in_sync_group % (self.replicas // self.count) == 0
-            return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.where(first, values, 0))
-
-        result = tf.function(lambda: self.strategy.run(add))()
+        result = self._add(values)
         summed: NDArray[Any] = self.strategy.experimental_local_results(result)[0].numpy()
         return summed
+
+    @cached_property
+    def _add(self) -> Callable[[NDArray[Any]], Any]:
+        """Kept, since making its graph takes longer than what it does."""
+
+        def add(values: Any) -> Any:
+            context = tf.distribute.get_replica_context()
+            first = context.replica_id_in_sync_group % (self.replicas // self.count) == 0
+            return context.all_reduce(
+                tf.distribute.ReduceOp.SUM, tf.where(first, values, tf.zeros_like(values))
+            )
+
+        graph: Callable[[NDArray[Any]], Any] = tf.function(lambda values: self.strategy.run(add, (values,)))
+        return graph
 
 
 def _every_replica_its_own(create: Callable[..., Any], **options: Any) -> Any:
