@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,11 @@ from digitcli.exporting.browser import Browser
 
 # As digitcli sets it before TensorFlow is imported, which here a test may do first.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+# Started by nohup, or in the background of a script, all that is started here would ignore these.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # CI tries the same examples each time, so that it judges the change; other runs look for new ones.
 settings.register_profile("ci", derandomize=True)

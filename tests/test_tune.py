@@ -434,28 +434,31 @@ def test_on_ray_a_trial_may_be_stopped_fail_or_be_killed_and_the_others_go_on(da
     from digitcli.training.ray_trials import run_trials
 
     usual = Settings(0.01, 1.0, 0.0, False)
-    wanted = {1: usual, 2: replace(usual, lr=1e-9), 3: replace(usual, lr=1e30), 4: replace(usual, width=2.0)}
+    wanted = {1: usual, 2: replace(usual, lr=1e-9), 3: replace(usual, lr=1e30), 4: usual}
+    wanted[5] = replace(usual, width=2.0)
     done, files = {}, {}
 
     def on_epoch(number, report):
-        if number == 4:
+        if number == 5:
             for each in psutil.Process().children(recursive=True):
                 if each.cmdline()[:1] == ["ray::ImplicitFunc"]:  # Tune's name for what runs a trial
                     each.kill()
 
     def on_done(trial, its_files, lock=threading.Lock()):  # noqa: B008  (displays have one, too)
         done[trial.number], files[trial.number] = trial, its_files
-        if trial.number == 4:
+        if trial.number == 5:
             raise OutputError("what a callback raises")
 
     with ray_started(None), pytest.raises(OutputError, match="what a callback raises"):
         run_trials(CONFIG, wanted, replace(dataset, test=None), "run", on_epoch, on_done)
     assert not ray.is_initialized()
     assert "RAY_AUTH_TOKEN" not in os.environ
-    assert [done[number].state for number in (1, 2, 3, 4)] == ["finished", "stopped", "failed", "failed"]
+    states = ["finished", "stopped", "failed", "finished", "failed"]
+    assert [done[number].state for number in sorted(wanted)] == states
     assert (done[1].epochs, done[2].epochs) == (2, 1)
     assert done[3].reason.startswith("It diverged: the loss of epoch 1 is ")
-    assert done[4].reason == "Its process was killed"
+    assert done[4].val_loss == done[1].val_loss  # whatever the same process did before
+    assert done[5].reason == "Its process was killed"
     record = json.loads(files[1]["run.json"])
     assert record["data"]["test"] is None
     assert record["metrics"]["val_accuracy"] == done[1].val_accuracy

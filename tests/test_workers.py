@@ -84,10 +84,11 @@ def fits(tmp_path_factory):
     return [dict(np.load(file)) for file in files]
 
 
-@pytest.fixture
-def data(tmp_path):
-    npz.write(drawn(), tmp_path / "digits.npz")
-    return tmp_path / "digits.npz"
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    npz.write(drawn(), path)
+    return path
 
 
 def words(data, run, *more):
@@ -178,11 +179,17 @@ def test_only_the_first_worker_shows_and_writes_the_run(data, tmp_path):
     assert not list(tmp_path.glob("run.*"))
 
 
-@pytest.mark.parametrize("victim", [0, 1])
-def test_a_killed_worker_ends_all_and_the_same_command_goes_on_exactly(data, tmp_path, victim):
-    undisturbed = start_all(WITH_CHECKPOINTS, *words(data, tmp_path / "whole"), cwd=tmp_path)
-    assert [ended(each)[0] for each in undisturbed] == [0, 0]
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory):
+    """A run that nobody killed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    workers = start_all(WITH_CHECKPOINTS, *words(data, folder / "run"), cwd=folder)
+    assert [ended(each)[0] for each in workers] == [0, 0]
+    return folder / "run"
 
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_worker_ends_all_and_the_same_command_goes_on_exactly(data, undisturbed, tmp_path, victim):
     workers = start_all(WITH_CHECKPOINTS, *words(data, tmp_path / "run"), cwd=tmp_path)
     read_until(workers[0].stderr, "epoch 1/3")
     workers[victim].kill()
@@ -198,7 +205,7 @@ def test_a_killed_worker_ends_all_and_the_same_command_goes_on_exactly(data, tmp
 
     again = list(map(ended, start_all(WITH_CHECKPOINTS, *words(data, tmp_path / "run"), cwd=tmp_path)))
     assert [each[0] for each in again] == [0, 0]
-    for one, other in zip(weights(tmp_path / "run"), weights(tmp_path / "whole"), strict=True):
+    for one, other in zip(weights(tmp_path / "run"), weights(undisturbed), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

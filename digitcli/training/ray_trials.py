@@ -48,7 +48,7 @@ def run_trials(
         tuner = tune.Tuner(
             tune.with_resources(train, _one_machine()),
             param_space={"number": tune.grid_search(sorted(configs))},
-            tune_config=tune.TuneConfig(scheduler=_scheduler(config)),
+            tune_config=tune.TuneConfig(scheduler=_scheduler(config), reuse_actors=True),
             run_config=tune.RunConfig(storage_path=folder, verbose=0, callbacks=[watcher]),
         )
         try:
