@@ -31,6 +31,13 @@ settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
+# Files that take a minute or more: begun first, so that one process does not end with them all.
+LONGEST = ("workers", "resume", "exporting", "ray", "tune", "training", "hostile_environment", "report")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
+
 
 @dataclass(frozen=True)
 class Result:

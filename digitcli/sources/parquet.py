@@ -111,6 +111,7 @@ def _opened(path: File) -> Iterator[tuple[ParquetFile, int]]:
                 opened = parquet.ParquetFile(
                     file,
                     buffer_size=_BUFFER,
+                    pre_buffer=False,  # or its threads read ahead, and abort this process if it ends meanwhile
                     thrift_string_size_limit=_MAX_FOOTER_STRING,
                     thrift_container_size_limit=_MAX_FOOTER_LIST,
                 )
