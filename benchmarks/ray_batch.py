@@ -78,13 +78,16 @@ def run(command: list[str], stop: Callable[[], bool] = lambda: False) -> dict[st
     with tempfile.TemporaryFile() as messages:
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages)
-        peak, stopped = 0.0, False
+        peak, stopped, looks = 0.0, False, 0
         while process.poll() is None:
-            peak = max(peak, memory_mb(process.pid))
+            # Seldom, since of a dozen processes it takes a while, in which they are held up.
+            if looks % 8 == 0:
+                peak = max(peak, memory_mb(process.pid))
+            looks += 1
             if stop():
                 process.send_signal(signal.SIGKILL)
                 stopped = True
-            time.sleep(0.5)  # reading this of a dozen processes takes some milliseconds of a core
+            time.sleep(0.5)
         seconds = time.perf_counter() - start
         if process.returncode and not stopped:
             messages.seek(0)
