@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from digitcli.errors import ImageError, reason
 from digitcli.images.decode import MAX_SIZE
 from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, Unpacked, read_exactly, require_no_bomb
-from digitcli.sources.source import File, Source, is_picture_name, printable
+from digitcli.sources.source import File, Source, escaped, is_picture_name
 
 _MAX_DIRECTORY = 32 * 2**20  # bytes of a zip's; what is made of it takes five to twelve times as much
 _LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
@@ -93,7 +93,7 @@ def _read_zip(path: File) -> Iterator[Source]:
         unpacked, packed = 0, file.seek(0, io.SEEK_END)
         for member in archive.infolist():
             if is_picture_name(member.filename):
-                name = f"{path}/{printable(member.filename)}"
+                name = f"{path}/{escaped(member.filename)}"
                 # Members may lie over each other, so that each is small, but not all of them.
                 unpacked += min(member.file_size, MAX_SIZE)
                 require_no_bomb(unpacked, packed)
@@ -145,7 +145,7 @@ def _next_in_tar(archive: tarfile.TarFile, path: File) -> Source | None:
     while member := archive.next():
         archive.members.clear()  # type: ignore[attr-defined] # or it keeps all that it has seen
         if member.isfile() and is_picture_name(member.name):
-            name = f"{path}/{printable(member.name)}"
+            name = f"{path}/{escaped(member.name)}"
             if member.size > MAX_SIZE:
                 return Source(name, _too_large(name, member.size))
             if content := archive.extractfile(member):

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from digitcli.errors import ImageError, reason
 from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, Readable, Unpacked, read_exactly, require_no_bomb
-from digitcli.sources.source import File, Source, printable
+from digitcli.sources.source import File, Source, escaped
 
 SIDE = 28
 BLOCK = 1024
@@ -98,7 +98,7 @@ def _read_npz(packed: BinaryIO, path: File) -> Iterator[Source]:
     with archive:
         for unpacked, member in _with_total(archive.infolist()):
             require_no_bomb(unpacked, size)
-            name = f"{path}/{printable(member.filename.removesuffix('.npy'))}"
+            name = f"{path}/{escaped(member.filename.removesuffix('.npy'))}"
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError(f"{name} is packed as NumPy never does")  # and may take any memory
             with archive.open(member) as file:

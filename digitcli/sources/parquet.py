@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from digitcli.errors import ImageError, MissingExtraError, reason
 from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, require_no_bomb
-from digitcli.sources.source import File, Source, printable
+from digitcli.sources.source import File, Source, escaped
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -111,7 +111,7 @@ def _opened(path: File) -> Iterator[tuple[ParquetFile, int]]:
                 opened = parquet.ParquetFile(
                     file,
                     buffer_size=_BUFFER,
-                    pre_buffer=False,  # or its threads read ahead, and abort this process if it ends meanwhile
+                    pre_buffer=False,  # or threads read ahead, and abort this process if it ends then
                     thrift_string_size_limit=_MAX_FOOTER_STRING,
                     thrift_container_size_limit=_MAX_FOOTER_LIST,
                 )
@@ -153,7 +153,7 @@ def _columns(path: File, file: ParquetFile, *, labelled: bool) -> _Columns:
     }
     found: list[tuple[str, ...]] = [(name,) for name, kind in columns.items() if is_bytes(kind)]
     found += [(name, _BYTES) for name, its in fields.items() if is_bytes(its.get(_BYTES))]
-    names = ", ".join(printable(name) for name in ([each[0] for each in found] or columns))
+    names = ", ".join(escaped(name) for name in ([each[0] for each in found] or columns))
     if not found:
         raise ImageError(f"{path} has no column of pictures, as bytes. Its columns are {names}.")
     if len(found) > 1:
@@ -236,7 +236,7 @@ class _Rows:
         return int(min(_MOST_ROWS, max(1, _MOST_BYTES * group.num_rows // max(1, size))))
 
     def _source(self, row: int, content: bytes | None, name: str | None) -> Source:
-        named = f"{self.path}/{printable(name)}" if name else f"{self.path}[{row}]"
+        named = f"{self.path}/{escaped(name)}" if name else f"{self.path}[{row}]"
         return Source(named, ImageError(f"{named} is null.") if content is None else content)
 
 

@@ -45,7 +45,7 @@ def is_picture_name(path: str) -> bool:
     return not os.path.basename(path).startswith(".")
 
 
-def printable(name: str) -> str:
+def escaped(name: str) -> str:
     """The name of a member, which whoever made its archive chose: without what moves a terminal's cursor, or
     would look like another row of results.
     """

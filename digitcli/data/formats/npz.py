@@ -18,7 +18,7 @@ from digitcli.errors import DataError, reason
 from digitcli.limits import LittleMemory, require_no_bomb
 from digitcli.output import Progress
 from digitcli.sources.arrays import begins_with_npy
-from digitcli.sources.source import printable
+from digitcli.sources.source import escaped
 
 _UNREADABLE = (
     *(ValueError, EOFError, SyntaxError, TypeError, OSError, RuntimeError, IndexError, MemoryError),
@@ -59,7 +59,7 @@ def read(path: Path, on_progress: Progress) -> DataSet:
     except _UNREADABLE as error:
         raise DataError(f"{path} is damaged or holds more than plain arrays: {reason(error)}.") from error
     if not parts:
-        names = ", ".join(map(printable, sorted(found)[:9]))
+        names = ", ".join(map(escaped, sorted(found)[:9]))
         raise DataError(f"{path} holds {names}; expected x_train, y_train, x_test, y_test.")
     return DataSet(parts.get("train"), parts.get("test"), f"NumPy archive {path}")
 
