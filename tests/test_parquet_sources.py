@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -169,10 +170,35 @@ def test_pages_that_unpack_to_gigabytes_take_little_memory_and_are_an_error() ->
     assert done.peak < measured.BOUND
 
 
+def footer_of_columns(groups: int, columns: int) -> bytes:
+    """A file that is a footer alone: of row groups with so many columns, of which each takes three bytes.
+
+    Written by hand, in Thrift's compact protocol: pyarrow would write of a column more than nothing.
+    """
+
+    def of_structs(each: bytes, count: int) -> bytes:
+        return b"\x19\xfc" + bytes([count & 127 | 128, count >> 7 & 127 | 128, count >> 14]) + each * count
+
+    version, root = b"\x15\2", b"\x19\x1c\x48\1s\x15\0\0"
+    group = of_structs(b"\x26\0\0", columns) + b"\x16\0\x16\0\0"
+    footer = version + root + b"\x16\0" + of_structs(group, groups) + b"\0"
+    return b"PAR1" + footer + struct.pack("<I", len(footer)) + b"PAR1"
+
+
+@pytest.mark.parametrize(("groups", "columns"), [(1, 300_000), (20, 50_000)])
+def test_a_footer_that_unpacks_to_far_more_is_refused(groups: int, columns: int) -> None:
+    Path("x.parquet").write_bytes(footer_of_columns(groups, columns))
+    done = measured.digitcli("predict", "x.parquet")
+    assert done.exit_code == 1
+    assert "x.parquet is damaged" in done.stdout
+    assert done.peak < measured.BOUND
+
+
 def test_a_long_file_of_large_pictures_is_read_in_little_memory() -> None:
     options = {"compression": "none", "use_dictionary": False, "write_batch_size": 1}
     rng = np.random.default_rng(0)
-    write({"picture": [rng.bytes(2**20) for _ in range(320)]}, row_group_size=160, **options)
+    # In one row group, of which no more than a buffer may be held either.
+    write({"picture": [rng.bytes(2**20) for _ in range(320)]}, row_group_size=320, **options)
     done = measured.python(
         "-c",
         "import pathlib; from digitcli.sources import parquet\n"
