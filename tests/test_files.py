@@ -98,6 +98,14 @@ def test_what_another_machine_is_writing_to_the_same_folder_is_left_alone(tmp_pa
     assert theirs.exists()
 
 
+def test_what_a_running_process_is_writing_to_the_same_folder_is_left_alone(tmp_path):
+    theirs = tmp_path / f".other.txt.{os.getpid()}@{platform.node()}.partial"
+    theirs.touch()
+    with atomic_path(tmp_path / "out.txt") as temporary:
+        temporary.touch()
+    assert theirs.exists()
+
+
 def test_what_killed_processes_left_in_a_group_is_removed(tmp_path):
     left = tmp_path / f".model.x1y2.{2**22 + 1}@{platform.node()}.partial"
     left.mkdir()
