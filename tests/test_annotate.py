@@ -59,3 +59,8 @@ def test_one_copy_goes_to_the_named_file_and_many_mirror_their_folders() -> None
 def test_no_name_leads_out_of_the_folder(name: str) -> None:
     assert Path("out") in place(Path("out"), name).parents
     assert ".." not in place(Path("out"), name).parts
+
+
+def test_no_name_leads_to_another_drive() -> None:
+    # Windows would leave the folder for what is joined to it and begins so.
+    assert place(Path("out"), "of.zip/c:evil.png") == Path("out/of.zip/c_evil.png")
