@@ -70,6 +70,17 @@ def test_progress_is_drawn_on_a_terminal_and_vanishes(capsys, monkeypatch):
     assert "Doing" in captured.err
 
 
+@pytest.mark.parametrize("unit", ["", "B"])
+def test_progress_on_a_narrow_terminal_is_told_as_a_share(capsys, monkeypatch, unit):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "20")
+    with Output("demo").progress("Reading data", unit=unit) as progress:
+        progress(1, 2)
+    told = capsys.readouterr().err
+    assert "50%" in told
+    assert "…" not in told
+
+
 def test_no_color_is_honoured(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("NO_COLOR", "1")
