@@ -51,7 +51,7 @@ from digitcli.data.load import load
 data, count = load(sys.argv[1]), int(sys.argv[3])
 npz.write(DataSet(data.train.take(slice(count)), data.test.take(slice(1000)), "a part"), Path(sys.argv[2]))
 """
-# Trains for so many steps, and then times as many more; each worker keeps its own weights.
+# Trains for epochs of so many steps, of which the last is timed; each worker keeps its own weights.
 FIT = """
 import sys, time
 import numpy as np
@@ -60,12 +60,12 @@ from digitcli.training.cluster import Cluster
 from digitcli.training.config import configure
 from digitcli.training.loop import fit
 from digitcli.training.workers import connected
-_, data, preset, steps, batch, out, addresses, index = sys.argv
+_, data, preset, epochs, steps, batch, out, addresses, index = sys.argv
 workers, batch = addresses.split(","), int(batch)
 train = load(data).train.take(slice(batch * int(steps)))
 cluster = Cluster(tuple(workers), int(index)) if len(workers) > 1 else None
 with connected(cluster) as together:
-    config = configure(preset, recipe={"epochs": 2, "val_split": 0.0, "batch_size": batch})
+    config = configure(preset, recipe={"epochs": int(epochs), "val_split": 0.0, "batch_size": batch})
     seen = []
     def epoch(report):
         seen.append(report.seconds)
@@ -106,8 +106,9 @@ def finish(processes: list[subprocess.Popen[bytes]]) -> None:
 
 
 def fits(
-    preset: str, count: int, data: str, folder: Path, *, batch: int | None = None, pinned: bool = False
-) -> list[Any]:
+    preset: str, count: int, data: str, folder: Path, *, epochs: int = 1, batch: int | None = None,
+    pinned: bool = False,
+) -> list[Any]:  # fmt: skip
     """What each of `count` workers came to. batch: the preset's. pinned: each on a core of its own."""
     batch = batch or models.preset(preset).recipe.batch_size
     places = addresses(count)
@@ -115,7 +116,7 @@ def fits(
     processes = []
     for index, output in enumerate(outputs):
         pin = ["taskset", "-c", str(index)] if pinned else []
-        words = [data, preset, str(STEPS), str(batch), str(output), places, str(index)]
+        words = [data, preset, str(epochs), str(STEPS), str(batch), str(output), places, str(index)]
         processes.append(subprocess.Popen([*pin, sys.executable, "-c", FIT, *words], stderr=subprocess.PIPE))
     finish(processes)
     return [dict(np.load(output)) for output in outputs]
@@ -134,7 +135,7 @@ def weights(data: str, folder: Path) -> dict[str, Any]:
                 for name in names
             ]
             found[f"{preset} {count}"] = {
-                "steps": 2 * STEPS,
+                "steps": STEPS,
                 "workers_equal": all((each[n] == several[0][n]).all() for each in several for n in names),
                 "largest_relative_difference": max(apart),
             }
@@ -164,7 +165,9 @@ def step_seconds(data: str, folder: Path) -> dict[str, Any]:
         for preset in PRESETS:
             whole = models.preset(preset).recipe.batch_size
             for name, count, batch in (("one", 1, whole), ("one, half", 1, whole // 2), ("two", 2, whole)):
-                took = float(fits(preset, count, data, folder, batch=batch, pinned=True)[0]["seconds"])
+                # The first epoch also makes the graph.
+                ended = fits(preset, count, data, folder, epochs=2, batch=batch, pinned=True)
+                took = float(ended[0]["seconds"])
                 found.setdefault(f"{preset} {name}", []).append(took)
     return {name: statistics.median(each) for name, each in found.items()}
 
