@@ -117,6 +117,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--output", type=Path, default=HERE / "results" / "cold_start.json")
     options = parser.parse_args()
+    # What is installed is compiled; a checkout would be at every start, where this is set.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     load = round(os.getloadavg()[0], 2)
     picture = options.picture or min((HERE.parent / "examples").glob("*.png"))
 
