@@ -147,7 +147,7 @@ def main() -> None:
     large = [(10**10, 100_000, machines) for machines in (32, 128, 512)]
     predicted = [prediction(*plan, a_picture, given, rng) for plan in small + large]
     for rows in (trained, predicted):
-        names = [name for name in rows[0] if name != "measured_exchange_here_ms"]
+        names = list(rows[0])
         print("| " + " | ".join(names) + " |\n|" + "---|" * len(names))
         for row in rows:
             print("| " + " | ".join(f"{row[name]:,}" if isinstance(row[name], int) else str(row[name])

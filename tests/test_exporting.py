@@ -306,8 +306,6 @@ def test_every_preset_becomes_a_page(name: str, tmp_path: Path, browser: str) ->
     preset = PRESETS[name]
     # An eleventh output, for what is no digit, goes the same way.
     spec = replace(preset.model, no_digit=name == "cnn")
-    if preset.members > 1:
-        spec = replace(spec, channels=(4, 8, 8))  # there are many of them
     members = [build(spec) for _ in range(preset.members)]
     network = ensemble(members) if preset.members > 1 else members[0]
     network.save(tmp_path / "untrained.keras")

@@ -89,17 +89,16 @@ def test_what_a_killed_process_of_the_same_number_left_is_no_obstacle(tmp_path):
     assert not left.exists()
 
 
-def test_what_another_machine_is_writing_to_the_same_folder_is_left_alone(tmp_path):
-    # No process has that number here, but it may have there.
-    theirs = tmp_path / f".out.txt.{2**22 + 1}@another.partial"
-    theirs.touch()
-    with atomic_path(tmp_path / "out.txt") as temporary:
-        temporary.touch()
-    assert theirs.exists()
-
-
-def test_what_a_running_process_is_writing_to_the_same_folder_is_left_alone(tmp_path):
-    theirs = tmp_path / f".other.txt.{os.getpid()}@{platform.node()}.partial"
+@pytest.mark.parametrize(
+    "name",
+    [
+        f".out.txt.{2**22 + 1}@another.partial",  # no process has that number here, but it may have there
+        f".other.txt.{os.getpid()}@{platform.node()}.partial",
+    ],
+    ids=["another machine", "a running process"],
+)
+def test_what_others_are_writing_to_the_same_folder_is_left_alone(tmp_path, name):
+    theirs = tmp_path / name
     theirs.touch()
     with atomic_path(tmp_path / "out.txt") as temporary:
         temporary.touch()

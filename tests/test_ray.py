@@ -268,7 +268,9 @@ def test_what_a_process_was_reading_when_it_died_is_read_by_another(address: str
     assert [row["path"] for row in rows("out")] == [f"rows.parquet[{n}]" for n in range(100)]
 
 
-@pytest.mark.parametrize(("stop", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 130)])
+@pytest.mark.parametrize(
+    ("stop", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 130)]
+)
 @pytest.mark.usefixtures("pictures")
 def test_a_stopped_command_leaves_whole_parts_and_no_process_and_is_finished_by_the_same_command(
     address: str, stop: signal.Signals, code: int
