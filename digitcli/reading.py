@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.expectations import Probabilities, expecting
+from digitcli.expectations import Probabilities
 from digitcli.images.components import find_components
 from digitcli.images.ink import Box, Ink, groups, on_page
 from digitcli.images.preprocess import Reading, readings
-from digitcli.images.search import search
 
 SURE = 0.9
 """Probability of a digit with which the first reading is taken; below it others are tried."""
@@ -28,8 +27,8 @@ MOST_READINGS = 4
 SURER = 0.05
 """By how much another reading must be surer than the first, which is the likeliest."""
 
-WRONG = 0.3
-"""Share of the parts of a picture that show no digit."""
+MOST_PARTS = 3
+"""Boxes that the detector found which are looked into."""
 
 _APART = 0.2
 """Distance of what is no part of the same digit, as a share of the larger one's longer side."""
@@ -71,28 +70,43 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
         if reading is None:
             ones.append(_without_ink(image, probabilities))
             continue
-        row = first_row = next(rows)
+        one = first_one = One(reading.pixels, next(rows), reading.box)
         several = reading.ink is not None and _apart(reading.ink)
-        if row.max() < SURE and reading.ink is not None:  # what is in MNIST's form leaves nothing to find
+        if _sureness(one) < SURE and reading.ink is not None:  # MNIST's form leaves nothing to find
             several = several or reading.box[2] >= _WIDE * reading.box[3]
-            wholes, parts = list(islice(others, MOST_READINGS)), list(search(image))
-            its_rows = _classified([*wholes, *parts], probabilities)
-            its_rows[len(wholes) :] = expecting(WRONG, its_rows[len(wholes) :])
-            for other, its in zip([*wholes, *parts], its_rows, strict=True):
-                if its.max() > row.max() + (SURER if row is first_row else 0):
-                    reading, row = other, its
-        ones.append(One(reading.pixels, row, reading.box, several))
+            wholes = list(islice(others, MOST_READINGS))
+            pairs = zip(wholes, _classified(wholes, probabilities), strict=True)
+            seen = [One(other.pixels, row, other.box) for other, row in pairs]
+            parts, found_several = _parts(image, probabilities)
+            several = several or found_several
+            for other in [*seen, *parts]:
+                if _sureness(other) > _sureness(one) + (SURER if one is first_one else 0):
+                    one = other
+        ones.append(replace(one, several=several))
     return ones
 
 
 def _without_ink(image: Image.Image, probabilities: Probabilities) -> One:
     """A part of a picture that shows a digit although the whole seems blank, as on a chequered ground."""
-    parts = list(search(image))
-    rows = expecting(WRONG, _classified(parts, probabilities))
-    if len(parts) and rows.max() >= SURE_PART:
-        part = int(rows.max(axis=1).argmax())
-        return One(parts[part].pixels, rows[part], parts[part].box)
-    return One()
+    parts, several = _parts(image, probabilities)
+    best = max(parts, key=_sureness, default=One())
+    return replace(best, several=several) if _sureness(best) >= SURE_PART else One()
+
+
+def _parts(image: Image.Image, probabilities: Probabilities) -> tuple[list[One], bool]:
+    """What the detector finds in a picture, and whether that is more than one digit."""
+    # A picture that is read at first sight does without their import.
+    from digitcli.detector.find import GLANCE, find
+    from digitcli.images.segment import LIKELY, read_found
+
+    found = find(image, GLANCE)
+    shown = read_found(image, found.only(slice(MOST_PARTS)), probabilities)
+    several = int(np.count_nonzero(found.scores >= LIKELY)) > 1
+    return [One(each.pixels, each.row, each.box) for each in shown], several
+
+
+def _sureness(one: One) -> float:
+    return 0.0 if one.probabilities is None else float(one.probabilities.max())
 
 
 def _classified(found: list[Reading], probabilities: Probabilities) -> NDArray[np.float32]:

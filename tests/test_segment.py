@@ -65,6 +65,14 @@ def test_lines_are_read_from_top_to_bottom() -> None:
     assert text_of(read_many(page("271", "8", "30246"), nearest)) == "271\n8\n30246"
 
 
+def test_a_number_that_is_small_in_a_large_picture_is_looked_at_closer() -> None:
+    large = Image.new("L", (2400, 1800), 255)
+    large.paste(page("41", "305").resize((310, 120)), (1900, 1500))
+    lines = read_many(large, nearest)
+    assert text_of(lines) == "41\n305"
+    assert lines[0][0].box[:2] == pytest.approx((1910, 1510), abs=4)
+
+
 def test_lines_may_be_slanted() -> None:
     assert text_of(read_many(page("56702", "38149", tilt=9), nearest)) == "56702\n38149"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,7 +53,7 @@ def test_held_out_kinds_are_never_learnt_from(monkeypatch: pytest.MonkeyPatch) -
 
     def spy_others(kind: str, rng: np.random.Generator, kinds: list[str], **_: float) -> object:
         drawn.extend(kinds)
-        return spy(kinds[0], "1", rng)
+        return replace(picture("28x28 dark on light", "1", rng), text="", boxes=[])
 
     monkeypatch.setattr(simulated, "picture", spy)
     monkeypatch.setattr(simulated, "not_digits", spy_others)
@@ -64,11 +66,11 @@ def test_a_lone_upright_stroke_is_never_called_no_digit(monkeypatch: pytest.Monk
     stroke, dash = np.zeros((2, 28, 28), np.uint8)
     stroke[4:24, 12:15] = dash[12:15, 4:24] = 255
 
-    def elsewhere(_: object) -> object:
-        yield (0, 0, 1, 1), stroke
-        yield (0, 0, 1, 1), dash
+    def elsewhere(*_: object) -> object:
+        yield stroke, (0, 0, 1, 1)
+        yield dash, (0, 0, 1, 1)
 
-    monkeypatch.setattr(simulated, "candidates", elsewhere)
+    monkeypatch.setattr(simulated, "in_box", elsewhere)
     images, labels = simulated.examples((0, 0, 20))
     assert any(np.array_equal(image, dash) for image in images[labels == NO_DIGIT])
     assert not any(np.array_equal(image, stroke) for image in images)

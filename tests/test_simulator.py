@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from digitcli.data.styles import STYLES
-from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, Picture, not_digits, picture
+from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, Picture, mixed, not_digits, picture
 from digitcli.simulator.kinds import HELD_OUT_PARTS
 from digitcli.simulator.papers import PAPERS
 from digitcli.simulator.pens import PENS
@@ -154,3 +154,13 @@ def test_a_pen_a_paper_a_lamp_a_camera_and_a_setting_are_held_out() -> None:
 def test_every_pen_and_paper_is_in_use() -> None:
     assert {kind.pen for kind in KINDS.values()} == PENS.keys()
     assert {kind.paper for kind in KINDS.values()} == PAPERS.keys()
+
+
+def test_letters_between_digits_have_no_boxes_and_are_not_in_the_text() -> None:
+    drawn = [mixed("soft brush", "42\n7", np.random.default_rng(seed), tallest=60) for seed in range(8)]
+    for each in drawn:
+        assert each.text == "42\n7"
+        assert len(each.boxes) == 3
+    widths = [each.image.width for each in drawn]
+    alone = [picture("soft brush", "42\n7", np.random.default_rng(seed), tallest=60) for seed in range(8)]
+    assert sum(widths) > 1.5 * sum(each.image.width for each in alone)

@@ -7,7 +7,7 @@ by mistake is not: part of a digit, two run together, the ruling, letters and sc
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import cv2
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.data.digits import CLASSES, NO_DIGIT, SIDE, DataSet, Digits
+from digitcli.detector.find import find
 from digitcli.errors import DataError
+from digitcli.images.boxes import in_box
 from digitcli.images.decode import open_picture
-from digitcli.images.preprocess import Reading, readings
-from digitcli.images.search import search
-from digitcli.images.segment import candidates
+from digitcli.images.preprocess import readings
 from digitcli.output import Progress
 from digitcli.parallel import Death, cores, map_in_order
 from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, not_digits, picture
@@ -29,6 +29,8 @@ Example = tuple[NDArray[np.uint8], int]
 """(28, 28) with its label, a digit or NO_DIGIT."""
 Box = tuple[int, int, int, int]
 """Left, top, width, height."""
+Seen = tuple[NDArray[np.uint8], Box]
+"""(28, 28), with where that is in the picture."""
 
 PICTURES = 10_000
 """Of the training set; they give about twice as many examples."""
@@ -39,11 +41,14 @@ CHUNK = 50
 READINGS = 3
 """Ways to see a picture that are learnt from."""
 
-PARTS = 2
-"""Parts of a picture that are learnt from."""
+FOUND = 8
+"""Boxes that the detector found in a picture that are learnt from."""
 
-MOST_WRONG = 4
-"""Wrong groups of strokes that are learnt from one number."""
+LOOKS = 2
+"""Ways to see what is in a box that are learnt from."""
+
+WRONG_BOXES = 2
+"""Boxes between two digits of a number that are learnt from."""
 
 RIGHT, WRONG = 0.75, 0.5
 """A box that overlaps the digit's so much (intersection over union) shows it; one with less does not."""
@@ -86,37 +91,42 @@ def examples(chunk: tuple[int, int, int]) -> tuple[NDArray[np.uint8], NDArray[np
 
 
 def _of_picture(rng: np.random.Generator) -> Iterator[Example]:
-    kinds = [name for name, kind in KINDS.items() if name not in HELD_OUT and kind.height[0] <= _TALLEST]
+    kinds = known_kinds(_TALLEST)
     kind = kinds[rng.integers(len(kinds))]
     choice = rng.uniform()
+    digits: list[int] = []
     if choice < 0.2:
-        of_nothing = not_digits(NOT_DIGITS[rng.integers(len(NOT_DIGITS))], rng, kinds, tallest=_TALLEST)
-        for reading in _readings(_opened(of_nothing.image)):
-            yield reading.pixels, NO_DIGIT
-    elif choice < 0.8:
-        digit = int(rng.integers(CLASSES))
-        drawn = picture(kind, str(digit), rng, tallest=_TALLEST)
-        for reading in _readings(_opened(drawn.image)):
-            yield from _labelled(reading.pixels, reading.box, [digit], drawn.boxes)
+        drawn = not_digits(NOT_DIGITS[rng.integers(len(NOT_DIGITS))], rng, kinds, tallest=_TALLEST)
     else:
-        text = "".join(str(digit) for digit in rng.integers(CLASSES, size=rng.integers(2, 5)))
-        drawn = picture(kind, text, rng, tallest=_TALLEST)
-        wrong = []
-        for (left, top, right, bottom), pixels in candidates(_opened(drawn.image)):
-            box = (left, top, right - left, bottom - top)
-            for example in _labelled(pixels, box, [int(digit) for digit in text], drawn.boxes):
-                if example[1] == NO_DIGIT:
-                    wrong.append(example)
-                else:
-                    yield example
-        # They are much alike.
-        yield from (wrong[index] for index in rng.permutation(len(wrong))[:MOST_WRONG])
+        digits = rng.integers(CLASSES, size=1 if choice < 0.8 else rng.integers(2, 5)).tolist()
+        drawn = picture(kind, "".join(map(str, digits)), rng, tallest=_TALLEST)
+    image = opened(drawn.image)
+    wholes: list[Seen] = []
+    between: list[NDArray[np.float32]] = []
+    if len(digits) <= 1:
+        wholes = [(reading.pixels, reading.box) for reading in islice(readings(image), READINGS)]
+    else:
+        between = [_between(drawn.boxes, rng) for _ in range(WRONG_BOXES)]
+    for pixels, box in [*wholes, *_in_boxes(image, [*find(image).boxes[:FOUND], *between])]:
+        yield from _labelled(pixels, box, digits, drawn.boxes)
 
 
-def _readings(image: Image.Image) -> Iterator[Reading]:
-    """Of the picture as a whole and of its parts."""
-    yield from islice(readings(image), READINGS)
-    yield from islice(search(image), PARTS)
+def known_kinds(tallest: float) -> list[str]:
+    """The kinds of pictures that may be learnt from, with digits of so many pixels."""
+    return [name for name, kind in KINDS.items() if name not in HELD_OUT and kind.height[0] <= tallest]
+
+
+def _in_boxes(image: Image.Image, boxes: Iterable[NDArray[np.float32]]) -> Iterator[Seen]:
+    for box in boxes:
+        for pixels, (left, top, right, bottom) in in_box(image, box)[:LOOKS]:
+            yield pixels, (left, top, right - left, bottom - top)
+
+
+def _between(boxes: list[list[int]], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Left, top, right, bottom of what holds about half of a digit and, it may be, half of the next one."""
+    left, top, width, height = boxes[rng.integers(len(boxes))]
+    aside = width * rng.uniform(0.4, 0.7) * rng.choice([-1, 1])
+    return np.array([left + aside, top, left + aside + width, top + height], np.float32)
 
 
 def _labelled(
@@ -124,10 +134,10 @@ def _labelled(
 ) -> Iterator[Example]:
     """The example, if it is clear what it shows."""
     overlaps = [_overlap(box, other) for other in boxes]
-    best = int(np.argmax(overlaps))
-    if overlaps[best] >= RIGHT:
-        yield pixels, digits[best]
-    elif overlaps[best] < WRONG and not _may_be_a_one(pixels):
+    most = max(overlaps, default=0.0)
+    if most >= RIGHT:
+        yield pixels, digits[overlaps.index(most)]
+    elif most < WRONG and not _may_be_a_one(pixels):
         yield pixels, NO_DIGIT
 
 
@@ -148,7 +158,8 @@ def _overlap(a: Box, b: list[int]) -> float:
     return shared / max(a[2] * a[3] + b[2] * b[3] - shared, 1)
 
 
-def _opened(image: Image.Image) -> Image.Image:
+def opened(image: Image.Image) -> Image.Image:
+    """A drawn picture as `predict` sees it once it is saved: without transparency."""
     if image.mode == "RGB":
         return image
     file = io.BytesIO()

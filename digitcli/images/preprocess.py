@@ -64,7 +64,7 @@ def readings(image: Image.Image) -> Iterator[Reading]:
     seen: list[NDArray[np.uint8]] = []
     for look, digit in _likeliest_first(image):
         ink = _closer(look, digit, image)
-        pixels = _in_28x28(ink)
+        pixels = in_28x28(ink)
         if all(np.abs(pixels.astype(np.int16) - other).mean() > 4 for other in seen):
             seen.append(pixels)
             yield Reading(look.name, pixels, _with_size(ink.on_picture(box_of(ink.mask))), look.ink)
@@ -154,10 +154,11 @@ def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
 
 def digit_of(ink: Ink) -> NDArray[np.uint8]:
     """The one digit that some ink is, dust aside, in MNIST's form: (28, 28) uint8."""
-    return _in_28x28(ink.only(largest_group(ink)))
+    return in_28x28(ink.only(largest_group(ink)))
 
 
-def _in_28x28(digit: Ink) -> NDArray[np.uint8]:
+def in_28x28(digit: Ink) -> NDArray[np.uint8]:
+    """Ink that is one digit, in MNIST's form: (28, 28) uint8."""
     left, top, right, bottom = box_of(digit.mask)
     return centre_by_mass(fit_in_20x20(even_strokes(digit.strength[top:bottom, left:right])))
 

@@ -6,7 +6,7 @@ A kind is a pen on a paper, under a lamp, through a camera. To add one, add an e
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,6 +184,24 @@ def picture(kind: str, text: str, rng: np.random.Generator, *, tallest: float = 
     recipe = KINDS[kind]
     lines = [[recipe.shape(int(digit), rng) for digit in line] for line in text.split("\n")]
     return _draw(recipe, lines, text, rng, tallest)
+
+
+def mixed(kind: str, text: str, rng: np.random.Generator, *, tallest: float = np.inf) -> Picture:
+    """As `picture`, with letters that resemble no digit between the digits; the picture's text lacks them."""
+    recipe = KINDS[kind]
+    lines: list[list[Strokes]] = []
+    is_digit = []
+    for line in text.split("\n"):
+        lines.append([])
+        for digit in line:
+            for _ in range(rng.integers(3)):
+                lines[-1].append(writing.letter(rng))
+                is_digit.append(False)
+            lines[-1].append(recipe.shape(int(digit), rng))
+            is_digit.append(True)
+    drawn = _draw(recipe, lines, text, rng, tallest)
+    boxes = [box for box, kept in zip(drawn.boxes, is_digit, strict=True) if kept]
+    return replace(drawn, boxes=boxes)
 
 
 def not_digits(

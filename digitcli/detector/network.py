@@ -1,0 +1,81 @@
+"""The detector's network: a small U-Net that tells at every fourth pixel whether a digit's centre is there.
+
+Ronneberger et al., "U-Net", 2015; the answer is that of Zhou et al., "Objects as points", 2019.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+from digitcli.data.digits import CLASSES
+from digitcli.quiet import native_stderr_hidden
+from digitcli.tensorflow_setup import import_tensorflow
+
+tf = import_tensorflow()
+import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
+
+layers = keras.layers
+
+FILTERS = (16, 32, 48, 64, 80)
+"""Of the convolutions at a half, a quarter ... of the picture's side."""
+
+HEAD_FILTERS = 48
+
+OUTPUTS = 1 + CLASSES + 4
+"""Logits of a centre and of the classes, and the logarithms of the distances to left, top, right, bottom."""
+
+
+@keras.saving.register_keras_serializable("digitcli")
+class DepthToSpace(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no types
+    """Doubles the sides of what has four times the channels; unlike resizing, with any size when exported."""
+
+    def call(self, inputs: Any) -> Any:
+        """(n, h, w, 4c) to (n, 2h, 2w, c)."""
+        return tf.nn.depth_to_space(inputs, 2)
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """As Keras asks for it."""
+        count, height, width, channels = shape
+        return count, height and 2 * height, width and 2 * width, (channels or 0) // 4
+
+
+def build(side: int | None = None) -> Any:
+    """A keras.Model from (n, h, w, 3) float32 in 0-255 to (n, h/4, w/4, OUTPUTS); h and w divide by 32."""
+    first, *others = FILTERS
+    picture = layers.Input((side, side, 3))
+    hidden = _convolved(layers.Rescaling(1 / 127.5, -1.0)(picture), first, size=4, stride=2)
+    levels = []
+    for filters, deeper in zip(others, (1, 1, 2, 2), strict=True):
+        hidden = _convolved(hidden, filters, stride=2)
+        for _ in range(deeper):
+            hidden = _convolved(hidden, filters)
+        levels.append((filters, hidden))
+    for filters, beside in reversed(levels[:-1]):
+        raised = DepthToSpace()(layers.Conv2D(4 * filters, 1)(hidden))
+        hidden = _convolved(layers.Add()([raised, beside]), filters)
+    hidden = _convolved(hidden, HEAD_FILTERS)
+    # At first, a centre is as unlikely as it is rare, and a box a few cells wide.
+    centre = layers.Conv2D(1, 1, bias_initializer=keras.initializers.Constant(-4.0))(hidden)
+    classes = layers.Conv2D(CLASSES, 1)(hidden)
+    box = layers.Conv2D(4, 1, bias_initializer=keras.initializers.Constant(1.0))(hidden)
+    return keras.Model(picture, layers.Concatenate()([centre, classes, box]))
+
+
+def _convolved(inputs: Any, filters: int, size: int = 3, stride: int = 1) -> Any:
+    convolution = layers.Conv2D(
+        filters, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal"
+    )
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.97)(convolution(inputs)))
+
+
+def to_litert(model: Any) -> bytes:
+    """A model file of LiteRT, its weights in 16 bits, that takes one picture of any size."""
+    sides = build(256)
+    sides.set_weights(model.get_weights())
+    with tempfile.TemporaryDirectory(prefix="digitcli-") as folder, native_stderr_hidden():
+        sides.export(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+        return bytes(converter.convert())

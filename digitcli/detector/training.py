@@ -1,0 +1,189 @@
+"""The training of the detector, on pages that are drawn for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from queue import Queue
+from threading import Thread
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitcli.data.digits import CLASSES, Digits
+from digitcli.detector import network
+from digitcli.detector.find import STRIDE
+from digitcli.detector.pages import PageOfDigits, page
+from digitcli.detector.targets import targets
+from digitcli.detector.views import SIDE, view
+from digitcli.errors import DataError
+from digitcli.output import Progress
+from digitcli.parallel import Death, cores, map_in_order
+from digitcli.tensorflow_setup import import_tensorflow
+
+tf = import_tensorflow()
+import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
+
+PAGES = 12_000
+STEPS = 5000
+BATCH_SIZE = 32
+
+PARTS = 2
+"""Of a batch, that are worked on at a time, each by one core."""
+
+LEARNING_RATE, WARM_UP = 0.003, 200
+"""Reached after so many steps, and then let down along a cosine."""
+
+AVERAGED = 0.998
+"""Share of the averaged weights that stays in a step."""
+
+BOX_WEIGHT = 2.0
+"""Of the boxes' loss against those of centres and classes."""
+
+_CHUNK = 50
+"""Pages that one process draws at a time."""
+
+_REAL = 500
+"""Real digits that go to that process with them."""
+
+_AHEAD = 6
+"""Batches that wait for the network."""
+
+
+def draw(
+    real: Digits, seed: int, count: int = PAGES, on_progress: Progress = lambda done, total: None
+) -> list[PageOfDigits]:
+    """`count` pages; real: the handwritten digits that are laid on some.
+
+    Raises DataError if a process that draws is killed.
+    """
+    drawn: list[PageOfDigits] = []
+    for _, pages in map_in_order(_drawn, _chunks(real, seed, count), cores()):
+        if isinstance(pages, Death):
+            raise DataError("A process that drew pages was killed, perhaps for want of memory. Try again.")
+        drawn += pages
+        on_progress(len(drawn), count)
+    return drawn
+
+
+_Chunk = tuple[int, int, int, NDArray[np.uint8], NDArray[np.uint8]]
+"""A seed, the numbers of the first page and of the one after the last, and some real digits for them."""
+
+
+def _chunks(real: Digits, seed: int, count: int) -> Iterator[_Chunk]:
+    rng = np.random.default_rng(seed)
+    for start in range(0, count, _CHUNK):
+        some = rng.integers(len(real), size=_REAL)
+        yield seed, start, min(start + _CHUNK, count), real.images[some], real.labels[some]
+
+
+def _drawn(chunk: _Chunk) -> list[PageOfDigits]:
+    seed, start, end, images, labels = chunk
+    return [page(np.random.default_rng([seed, index]), images, labels) for index in range(start, end)]
+
+
+def train(
+    pages: Sequence[PageOfDigits],
+    seed: int,
+    steps: int = STEPS,
+    on_progress: Progress = lambda done, total: None,
+) -> Any:
+    """A keras.Model as from `network.build`, trained on random views of pages."""
+    keras.utils.set_random_seed(seed)
+    model = network.build()
+    optimizer = keras.optimizers.AdamW(weight_decay=0.02, beta_2=0.99, global_clipnorm=5.0)
+    optimizer.build(model.trainable_variables)
+    averages = [tf.Variable(variable) for variable in model.variables]
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(batch: tuple[Any, ...], rate: Any, kept: Any) -> None:
+        optimizer.learning_rate.assign(rate)
+        # By the whole batch, so that its parts weigh what they hold.
+        centres = tf.maximum(tf.reduce_sum(tf.cast(batch[1] == 1, tf.float32)), 1.0)
+        cells = tf.maximum(tf.reduce_sum(tf.cast(batch[3] >= 0, tf.float32)), 1.0)
+        gradients = []
+        for pixels, *wanted in zip(*(tf.split(each, PARTS) for each in batch), strict=True):
+            with tf.GradientTape() as tape:
+                loss = _loss(model(tf.cast(pixels, tf.float32), training=True), wanted, centres, cells)
+            gradients.append(tape.gradient(loss, model.trainable_variables))
+        optimizer.apply([tf.add_n(each) for each in zip(*gradients, strict=True)], model.trainable_variables)
+        for average, variable in zip(averages, model.variables, strict=True):
+            average.assign(kept * average + (1 - kept) * tf.cast(variable, average.dtype))
+
+    for number, batch in zip(range(steps), _batches(pages, seed), strict=False):
+        warm = min((number + 1) / WARM_UP, 1.0)
+        rate = LEARNING_RATE * warm * (1 + math.cos(math.pi * number / steps)) / 2
+        step(
+            batch,
+            tf.constant(rate, tf.float32),
+            tf.constant(min(AVERAGED, number / (number + 20)), tf.float32),
+        )
+        on_progress(number + 1, steps)
+    for average, variable in zip(averages, model.variables, strict=True):
+        variable.assign(average)
+    return model
+
+
+def _loss(answer: Any, targets: Sequence[Any], centres: Any, cells: Any) -> Any:
+    """Of a part of a batch: the focal loss of CenterNet, cross-entropy, and generalised IoU.
+
+    targets: as the fields of Targets. centres, cells: how many there are in the whole batch.
+    """
+    wanted, counted, labels, boxes = targets
+    likely = tf.clip_by_value(tf.sigmoid(answer[..., 0]), 1e-5, 1 - 1e-5)
+    there = tf.cast(wanted == 1, tf.float32)
+    hit = there * (1 - likely) ** 2 * tf.math.log(likely)
+    none = (1 - there) * (1 - wanted) ** 4 * likely**2 * tf.math.log(1 - likely)
+    found = -tf.reduce_sum((hit + none) * counted) / centres
+    tells = tf.cast(labels >= 0, tf.float32)
+    named = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        tf.maximum(tf.cast(labels, tf.int32), 0), answer[..., 1 : 1 + CLASSES]
+    )
+    apart = 1 - _overlap(_corners(answer[..., 1 + CLASSES :]), boxes)
+    return found + tf.reduce_sum((named + BOX_WEIGHT * apart) * tells) / cells
+
+
+def _corners(distances: Any) -> Any:
+    """Left, top, right, bottom in cells, from the logarithms of the distances to them."""
+    side = SIDE // STRIDE
+    columns, rows = tf.meshgrid(
+        tf.range(side, dtype=tf.float32) + 0.5, tf.range(side, dtype=tf.float32) + 0.5
+    )
+    middle = tf.stack([columns, rows], axis=-1)
+    away = tf.exp(tf.clip_by_value(distances, -4.0, 5.0))
+    return tf.concat([middle - away[..., :2], middle + away[..., 2:]], axis=-1)
+
+
+def _overlap(a: Any, b: Any) -> Any:
+    """Generalised intersection over union (Rezatofighi et al. 2019)."""
+    sides = tf.minimum(a[..., 2:], b[..., 2:]) - tf.maximum(a[..., :2], b[..., :2])
+    shared = tf.reduce_prod(tf.maximum(sides, 0), axis=-1)
+    union = _area(a) + _area(b) - shared
+    hull = tf.reduce_prod(tf.maximum(a[..., 2:], b[..., 2:]) - tf.minimum(a[..., :2], b[..., :2]), axis=-1)
+    return shared / (union + 1e-6) - (hull - union) / (hull + 1e-6)
+
+
+def _area(boxes: Any) -> Any:
+    return tf.reduce_prod(tf.maximum(boxes[..., 2:] - boxes[..., :2], 1e-3), axis=-1)
+
+
+def _batches(pages: Sequence[PageOfDigits], seed: int) -> Iterator[tuple[NDArray[Any], ...]]:
+    """Views with what is wanted of them, made a few batches ahead on another thread."""
+    ready: Queue[tuple[NDArray[Any], ...]] = Queue(_AHEAD)
+
+    def make() -> None:
+        rng = np.random.default_rng(seed)
+        while True:
+            examples = [_example(pages[int(rng.integers(len(pages)))], rng) for _ in range(BATCH_SIZE)]
+            ready.put(tuple(np.stack(column) for column in zip(*examples, strict=True)))
+
+    Thread(target=make, daemon=True).start()
+    while True:
+        yield ready.get()
+
+
+def _example(page: PageOfDigits, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
+    pixels, boxes = view(page, rng)
+    wanted = targets(boxes, page.labels, SIDE)
+    return pixels, wanted.centres, wanted.counted, wanted.labels, wanted.boxes

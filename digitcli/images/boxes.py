@@ -1,0 +1,118 @@
+"""What stands in a box of a picture, as MNIST would show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from digitcli.images.components import Components, find_components
+from digitcli.images.ink import Box, Ink, box_of
+from digitcli.images.preprocess import in_28x28, inks
+
+SURROUNDINGS = (0.5, 0.15)
+"""Of a box that tell ink from paper, in its size: much of the paper, or little of what lies beside it."""
+
+LOOKS = 2
+"""Ways to tell ink from paper that are tried in each."""
+
+_SIDE = 128
+"""Pixels to which a box and its surroundings are reduced."""
+
+_BEYOND = 0.06
+"""How far a stroke may reach out of its box, as a share of the box's size."""
+
+_WITHIN = 0.5
+"""Of a part of the ink that must lie in the box for it to be of the digit there."""
+
+_OF_ALL = 0.3
+"""Of all the ink in the box: a part that is so much of it belongs to it wherever its rest lies."""
+
+_DUST = 0.02
+"""Of all the ink in the box: less is not of the digit."""
+
+_LARGE = 0.5
+"""Of the box's longer side that a digit which lies in it takes at least."""
+
+_RINGED = 0.4
+"""Of a ring's longer side that the digit in it takes at least."""
+
+_DIFFERENT = 4
+"""Mean difference of pixels, of 255, from which on two looks are not the same."""
+
+
+def in_box(image: Image.Image, box: NDArray[np.float32]) -> list[tuple[NDArray[np.uint8], Box]]:
+    """The digit in a box in the ways to see it: (28, 28) uint8, and left, top, right, bottom of its ink.
+
+    image: mode L or RGB. box: left, top, right, bottom in its pixels, which may stand over the edge.
+    What reaches into the box from outside is left out, or cut off where it is one with the digit.
+    """
+    looks: list[tuple[NDArray[np.uint8], Box]] = []
+    for pixels, place in _looks(image, box):
+        if all(np.abs(pixels.astype(np.int16) - other).mean() > _DIFFERENT for other, _ in looks):
+            looks.append((pixels, place))
+    return looks
+
+
+def _looks(image: Image.Image, box: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.uint8], Box]]:
+    left, top, right, bottom = box.tolist()
+    size = max(bottom - top, 0.7 * (right - left))
+    reach = _BEYOND * size
+    for around in SURROUNDINGS:
+        room = around * size
+        window = (
+            max(int(left - room), 0),
+            max(int(top - room), 0),
+            min(int(right + room) + 1, image.width),
+            min(int(bottom + room) + 1, image.height),
+        )
+        if window[0] >= window[2] or window[1] >= window[3]:
+            return
+        corners = np.array([left - reach, top - reach, right + reach, bottom + reach]) - np.tile(
+            window[:2], 2
+        )
+        for _, ink in islice(inks(image.crop(window), _SIDE), LOOKS):
+            for mask in _masks(ink, (corners - np.tile([ink.left, ink.top], 2)) / ink.scale):
+                digit = ink.only(mask)
+                x, y, x_end, y_end = digit.on_picture(box_of(mask))
+                place = (x + window[0], y + window[1], x_end + window[0], y_end + window[1])
+                yield in_28x28(digit), place
+
+
+def _masks(ink: Ink, box: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
+    """Which ink may be of the digit in a box of the mask, likeliest first."""
+    height, width = ink.mask.shape
+    left, top, right, bottom = np.rint(box).astype(int).clip(0, [width, height, width, height]).tolist()
+    inside = np.s_[top:bottom, left:right]
+    parts = find_components(ink.mask)
+    areas = np.bincount(parts.labels[inside].ravel(), minlength=len(parts) + 1)[1:]
+    some = areas >= max(_DUST * areas.sum(), 1)
+    within = some & (areas >= _WITHIN * parts.areas)
+    choices = [within | (some & (areas >= _OF_ALL * areas.sum()))]
+    if _side(parts, within) >= _LARGE * max(bottom - top, right - left):
+        choices.insert(0, within)
+        choices.append(within & ~_rings(parts, within))
+    for chosen in choices:
+        mask = np.zeros_like(ink.mask)
+        mask[inside] = parts.mask(chosen)[inside]
+        if mask.any():
+            yield mask
+
+
+def _side(parts: Components, chosen: NDArray[np.bool_]) -> int:
+    """The longer side of what some parts cover together; 0 for none."""
+    if not chosen.any():
+        return 0
+    boxes = parts.boxes[chosen]
+    return int((boxes[:, 2:].max(axis=0) - boxes[:, :2].min(axis=0)).max())
+
+
+def _rings(parts: Components, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of some parts have another one inside that is large enough to be a digit; (n,)."""
+    inner, outer = parts.boxes[None], parts.boxes[:, None]
+    around = (outer[..., :2] < inner[..., :2]).all(axis=2) & (outer[..., 2:] > inner[..., 2:]).all(axis=2)
+    large = parts.sides[None] >= _RINGED * parts.sides[:, None]
+    return np.asarray((around & large & chosen[None] & chosen[:, None]).any(axis=1))

@@ -1,0 +1,92 @@
+"""What stands in a box of a picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image, ImageDraw
+
+from digitcli.images.boxes import LOOKS, SURROUNDINGS, in_box
+from digitcli.images.preprocess import to_mnist
+
+
+def picture(size: tuple[int, int] = (120, 120), paper: int = 255) -> Image.Image:
+    """A 7 of straight lines, whose ink fills 40, 20 to 80, 100."""
+    image = Image.new("L", size, paper)
+    draw = ImageDraw.Draw(image)
+    draw.line([(40, 23), (79, 23), (50, 99)], fill=255 - paper, width=6, joint="curve")
+    return image
+
+
+SEVEN = np.array([40, 20, 80, 100], np.float32)
+
+
+def first(image: Image.Image, box: np.ndarray = SEVEN) -> np.ndarray:
+    return in_box(image, box)[0][0]
+
+
+def test_a_digit_alone_is_seen_as_predict_sees_the_picture() -> None:
+    assert np.abs(first(picture()).astype(int) - to_mnist(picture())).mean() < 2
+
+
+@pytest.mark.parametrize("paper", [0, 255])
+def test_its_box_is_where_the_ink_is(paper: int) -> None:
+    (pixels, box), *_ = in_box(picture(paper=paper), SEVEN)
+    assert pixels.shape == (28, 28)
+    assert box == pytest.approx((40, 20, 80, 100), abs=3)
+
+
+def test_neighbours_are_left_out_though_they_touch() -> None:
+    crowded = picture((200, 120))
+    draw = ImageDraw.Draw(crowded)
+    draw.line([(76, 23), (140, 23)], fill=0, width=6)
+    draw.line([(20, 10), (20, 110)], fill=0, width=6)
+    draw.line([(110, 10), (110, 110)], fill=0, width=6)
+    alone = to_mnist(picture())
+    assert np.abs(first(crowded).astype(int) - alone).mean() < 12  # as far as it may reach out of its box
+    assert np.abs(to_mnist(crowded).astype(int) - alone).mean() > 25
+
+
+def test_a_ring_around_it_is_left_out() -> None:
+    circled = picture()
+    ImageDraw.Draw(circled).ellipse((2, 2, 118, 118), outline=0, width=4)
+    assert np.abs(first(circled).astype(int) - to_mnist(picture())).mean() < 6
+
+
+def test_what_is_ringed_by_something_as_tall_as_the_box_is_one_of_the_looks() -> None:
+    circled = picture()
+    ImageDraw.Draw(circled).ellipse((14, 2, 106, 118), outline=0, width=4)
+    too_large = np.array([10, -2, 110, 122], np.float32)
+    alone = to_mnist(picture()).astype(int)
+    assert min(np.abs(pixels - alone).mean() for pixels, _ in in_box(circled, too_large)) < 4
+
+
+def test_a_broken_stroke_is_whole() -> None:
+    broken = picture()
+    broken.paste(255, (0, 50, 120, 56))
+    left, top, right, bottom = in_box(broken, SEVEN)[0][1]
+    assert (left, top, right, bottom) == pytest.approx((40, 20, 80, 100), abs=3)
+
+
+@pytest.mark.parametrize("box", [(300, 300, 340, 380), (-80, -80, -10, -10), (0, 0, 8, 8)])
+def test_nothing_stands_on_blank_paper_or_beside_it(box: tuple[int, ...]) -> None:
+    assert in_box(picture(), np.array(box, np.float32)) == []
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40))),
+    st.tuples(*[st.floats(-10, 50, width=32)] * 4),
+)
+def test_any_box_of_any_picture_has_a_few_looks_inside_it(pixels: np.ndarray, box: tuple[float, ...]) -> None:
+    left, right = sorted(box[:2])
+    top, bottom = sorted(box[2:])
+    looks = in_box(Image.fromarray(pixels), np.array([left, top, right + 1, bottom + 1], np.float32))
+    assert len(looks) <= 3 * LOOKS * len(SURROUNDINGS)
+    for seen, (x, y, x_end, y_end) in looks:
+        assert seen.any()
+        assert 0 <= x < x_end <= pixels.shape[1]
+        assert 0 <= y < y_end <= pixels.shape[0]
