@@ -16,17 +16,14 @@ from digitcli.images.ink import Box
 LIKELY = 0.3
 """Score from which on what the detector found is read as a digit."""
 
-_BADLY_CUT = 0.1
+_BADLY_CUT = 0.05
 """Share of what was found that the classifier cannot be asked about, as it was not cut out well."""
 
-_LEAST = 0.045
+_LEAST = 0.03
 """Probability, of being any digit, below which it is none after all."""
 
 _SUREST = 0.98
 """Score that is believed at most."""
-
-_DETECTOR = 0.5
-"""How much the detector's word on which digit it is weighs against the classifier's, as an exponent."""
 
 _DOUBT = 0.001
 """Probability that is left to each digit the detector rules out."""
@@ -109,7 +106,7 @@ def read_found(image: Image.Image, found: Found, probabilities: Probabilities) -
         if not len(rows):
             continue
         rows = expecting(1 - min(float(found.scores[index]), _SUREST), rows)
-        both = rows * (found.probabilities[index] + _DOUBT) ** _DETECTOR
+        both = rows * (found.probabilities[index] + _DOUBT)
         best = int(both.max(axis=1).argmax())
         pixels, (left, top, right, bottom) = looks[index][best]
         row = both[best] * (rows[best].sum() / max(float(both[best].sum()), 1e-9))
