@@ -13,13 +13,10 @@ from digitcli.expectations import Probabilities, expecting
 from digitcli.images.boxes import in_box
 from digitcli.images.ink import Box
 
-LIKELY = 0.3
+LIKELY = 0.5
 """Score from which on what the detector found is read as a digit."""
 
-_BADLY_CUT = 0.05
-"""Share of what was found that the classifier cannot be asked about, as it was not cut out well."""
-
-_LEAST = 0.03
+_LEAST = 0.02
 """Probability, of being any digit, below which it is none after all."""
 
 _SUREST = 0.98
@@ -28,7 +25,7 @@ _SUREST = 0.98
 _DOUBT = 0.001
 """Probability that is left to each digit the detector rules out."""
 
-_LOOKED_AT = 0.2
+_LOOKED_AT = 0.15
 """Score from which on what was found tells where to look closer."""
 
 _LEGIBLE = 38
@@ -110,7 +107,6 @@ def read_found(image: Image.Image, found: Found, probabilities: Probabilities) -
         best = int(both.max(axis=1).argmax())
         pixels, (left, top, right, bottom) = looks[index][best]
         row = both[best] * (rows[best].sum() / max(float(both[best].sum()), 1e-9))
-        row = (1 - _BADLY_CUT) * row + _BADLY_CUT * found.scores[index] * found.probabilities[index]
         shown.append(Shown(pixels, (left, top, right - left, bottom - top), row.astype(np.float32)))
     return shown
 
