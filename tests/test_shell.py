@@ -22,12 +22,13 @@ TOOLS = ("jq", "parallel", "xargs")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Twelve pictures in scans/, of which one is broken, and a data set."""
+    """Twelve pictures in scans/, of which one is blank and one is broken, and a data set."""
     scans = tmp_path / "scans"
     scans.mkdir()
     digits = synthetic.generate(1300, seed=6)
     for n in range(11):
-        Image.fromarray(255 - digits.images[n]).resize((84, 84)).save(scans / f"{n}.png")
+        image = Image.fromarray(255 - digits.images[n]) if n else Image.new("L", (28, 28), 255)
+        image.resize((84, 84)).save(scans / f"{n}.png")
         os.utime(scans / f"{n}.png", (n, n))
     (scans / "broken.jpg").write_bytes(b"no picture")
     data = DataSet(digits.take(slice(1000)), digits.take(slice(1000, 1300)), "few")
