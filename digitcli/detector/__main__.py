@@ -1,4 +1,4 @@
-"""Makes the detector: `python -m digitcli.detector OUTPUT`. Two hours on two cores, most of them training."""
+"""Makes the detector: `python -m digitcli.detector OUTPUT`. An hour and more on two cores, most of it training."""
 
 from __future__ import annotations
 
