@@ -18,7 +18,7 @@ from digitcli.images.preprocess import Reading, readings
 SURE = 0.9
 """Probability of a digit with which the first reading is taken; below it others are tried."""
 
-SURE_PART = 0.95
+SURE_PART = 0.8
 """Probability with which a part of a picture is taken for a digit although there seems to be no ink."""
 
 MOST_READINGS = 4
@@ -96,10 +96,9 @@ def _without_ink(image: Image.Image, probabilities: Probabilities) -> One:
 def _parts(image: Image.Image, probabilities: Probabilities) -> tuple[list[One], bool]:
     """What the detector finds in a picture, and whether that is more than one digit."""
     # A picture that is read at first sight does without their import.
-    from digitcli.detector.find import GLANCE, find
-    from digitcli.images.segment import LIKELY, read_found
+    from digitcli.images.segment import LIKELY, find_closely, read_found
 
-    found = find(image, GLANCE)
+    found = find_closely(image)
     shown = read_found(image, found.only(slice(MOST_PARTS)), probabilities)
     several = int(np.count_nonzero(found.scores >= LIKELY)) > 1
     return [One(each.pixels, each.row, each.box) for each in shown], several

@@ -327,7 +327,7 @@ def test_the_digits_of_a_page_are_transcribed_line_by_line() -> None:
 
 
 def test_a_text_is_as_sure_as_all_its_digits_together() -> None:
-    (result,) = predict(sources(page("17", "7")), Doubting(0.8), mode="many")
+    (result,) = predict(sources(page("17", "7")), Doubting(0.3), mode="many")
     assert result.text == "17\n7"
     assert result.confidence == pytest.approx(product(result))
     assert result.uncertain
@@ -339,7 +339,7 @@ def product(result: Prediction) -> float:
 
 def test_a_text_below_the_least_confidence_is_not_told_but_its_digits_are() -> None:
     pages = sources(page("17", "7"), page("1", name="one.png"))
-    unsure, sure = predict(pages, Doubting(0.8), mode="many", min_confidence=0.7)
+    unsure, sure = predict(pages, Doubting(0.3), mode="many", min_confidence=0.5)
     assert unsure.text is None
     assert unsure.reason == f"not sure enough (17 7 at {product(unsure):.2f})"
     assert unsure.confidence == pytest.approx(product(unsure))

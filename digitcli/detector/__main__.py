@@ -1,4 +1,4 @@
-"""Makes the detector: `python -m digitcli.detector OUTPUT`. An hour and more on two cores, most of it training."""
+"""Makes the detector: `python -m digitcli.detector OUTPUT`. It takes an hour and more on two cores."""
 
 from __future__ import annotations
 
