@@ -148,3 +148,14 @@ def test_digits_in_a_long_low_box_are_whole(paper: str) -> None:
     (line,) = read_many(image, nearest)
     assert len(line) == 10
     assert all(digit.box[3] > 50 for digit in line)
+
+
+def test_what_the_classifier_does_not_recognise_is_read_by_the_detector_where_it_is_sure() -> None:
+    def blind(images: np.ndarray) -> np.ndarray:
+        return np.full((len(images), 10), 0.001, np.float32)
+
+    lines = read_many(page("4071", gap=20), blind)
+    assert text_of(lines) == "4071"
+    sure = read_many(page("4071", gap=20), nearest)
+    for unseen, seen in zip(lines[0], sure[0], strict=True):
+        assert unseen.confidence < seen.confidence
