@@ -67,8 +67,7 @@ def test_a_lone_upright_stroke_is_never_called_no_digit(monkeypatch: pytest.Monk
     stroke[4:24, 12:15] = dash[12:15, 4:24] = 255
 
     def elsewhere(*_: object) -> object:
-        yield stroke, (0, 0, 1, 1)
-        yield dash, (0, 0, 1, 1)
+        return [(stroke, (0, 0, 1, 1)), (dash, (0, 0, 1, 1))]
 
     monkeypatch.setattr(simulated, "in_box", elsewhere)
     images, labels = simulated.examples((0, 0, 20))

@@ -125,7 +125,9 @@ def test_validation_figures_are_those_of_the_kept_model(digits):
     _, validation = split(digits, config.recipe.val_split, config.seed)
     assert fitted.history[-1].val_accuracy == pytest.approx(share_right(fitted.model, validation))
     loss = cross_entropy(fitted.model, validation)
-    assert fitted.history[-1].val_loss == pytest.approx(loss, rel=1e-4)
+    assert fitted.history[-1].val_loss == pytest.approx(
+        loss, rel=1e-3
+    )  # which has more bits than the training
 
 
 def test_patience_stops_and_goes_back_to_the_best_epoch(digits):
