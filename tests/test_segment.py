@@ -159,3 +159,10 @@ def test_what_the_classifier_does_not_recognise_is_read_by_the_detector_where_it
     sure = read_many(page("4071", gap=20), nearest)
     for unseen, seen in zip(lines[0], sure[0], strict=True):
         assert unseen.confidence < seen.confidence
+
+
+def test_small_print_beside_the_writing_is_not_read() -> None:
+    image = Image.new("L", (620, 200), 255)
+    image.paste(page("405"), (0, 60))
+    image.paste(page("123").resize((155, 32)), (10, 5))
+    assert text_of(read_many(image, nearest)) == "405"

@@ -41,6 +41,9 @@ _LOOKS = 2
 _ROOM = 1.0
 """Paper around digits that are looked at closer, in heights of one."""
 
+_SMALL = 0.4
+"""Height of what is no digit of the same writing, against the tallest one's."""
+
 _BESIDE = 0.35
 """How much of the lower of two boxes lies beside the other if both are of one line, 0-1."""
 
@@ -127,16 +130,23 @@ def _posterior(score: float, named: NDArray[np.float32], row: NDArray[np.float32
 
 def find_closely(image: Image.Image) -> Found:
     """What may be digits in a picture; where they are small in it, from more of its pixels."""
-    found = find(image, GLANCE)
+    found = _alike(find(image, GLANCE))
     for _ in range(_LOOKS):
         window = _window(found, image.size)
         if window is None:
             break
-        closer = find(image.crop(window)).moved(window[0], window[1])
+        closer = _alike(find(image.crop(window)).moved(window[0], window[1]))
         if found.scale < _CLOSER * closer.scale or closer.scores.sum() < 0.8 * found.scores.sum():
             break
         found = closer
     return found
+
+
+def _alike(found: Found) -> Found:
+    """Without what is much smaller than the digits: print beside them, such as the numbers of a plot's axes."""
+    heights = found.boxes[:, 3] - found.boxes[:, 1]
+    tallest = heights[found.scores >= LIKELY].max(initial=0)
+    return found.only(heights >= _SMALL * tallest)
 
 
 def _window(found: Found, size: tuple[int, int]) -> Box | None:
