@@ -143,7 +143,7 @@ def find_closely(image: Image.Image) -> Found:
 
 
 def _alike(found: Found) -> Found:
-    """Without what is much smaller than the digits: print beside them, such as the numbers of a plot's axes."""
+    """Without what is much smaller than the digits: print beside them, as on the axes of a plot."""
     heights = found.boxes[:, 3] - found.boxes[:, 1]
     tallest = heights[found.scores >= LIKELY].max(initial=0)
     return found.only(heights >= _SMALL * tallest)
