@@ -90,3 +90,10 @@ def test_any_box_of_any_picture_has_a_few_looks_inside_it(pixels: np.ndarray, bo
         assert seen.any()
         assert 0 <= x < x_end <= pixels.shape[1]
         assert 0 <= y < y_end <= pixels.shape[0]
+
+
+def test_what_lies_in_the_box_comes_before_what_also_reaches_out_of_it() -> None:
+    crossed = picture((200, 120))
+    ImageDraw.Draw(crossed).line([(0, 104), (60, 112), (120, 108), (200, 116)], fill=0, width=7)
+    looks = in_box(crossed, np.array([36, 14, 84, 110], np.float32))
+    assert looks[0][1][3] <= 104

@@ -222,3 +222,15 @@ def test_views_show_digits_of_all_sizes() -> None:
     assert min(heights) < 30
     assert max(heights) > 80
     assert max(heights) <= 1.5 * views.HEIGHTS[1]
+
+
+def test_nothing_is_found_beyond_the_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    def centre_in_the_last_cell(pixels: np.ndarray) -> np.ndarray:
+        answer = np.full((pixels.shape[0] // STRIDE, pixels.shape[1] // STRIDE, 15), -9, np.float32)
+        answer[-1, -1, 0] = 9
+        answer[..., 11:] = 1
+        return answer
+
+    monkeypatch.setattr(finding, "_network", lambda: centre_in_the_last_cell)
+    assert len(find(Image.new("L", (96, 96)), 96 * 96)) == 1
+    assert len(find(Image.new("L", (70, 70)), 70 * 70)) == 0  # it is padded to 96
