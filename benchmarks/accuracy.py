@@ -39,7 +39,7 @@ def measure(name: str, data: str, seeds: int) -> dict[str, object]:
         seconds.append(round(run.seconds, 1))
         print(f"{name} seed {seed}: {accuracies[-1]:.2f} % in {seconds[-1]:.0f} s", flush=True)
     return {
-        "data": digits.origin,
+        "test_sha256": digits.test.sha256,
         "parameters": run.parameters,
         "epochs": run.config.recipe.epochs,
         "accuracies": accuracies,

@@ -1,4 +1,4 @@
-"""How likely no digit is where a classifier is asked about something else than a whole picture."""
+"""How likely a digit is where the classifier alone does not tell: others expected, or a detector's word."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import NO_DIGITS
+from digitcli.data.digits import CLASSES, NO_DIGITS
 
 Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """A classifier: (n, 28, 28) uint8, 0 paper to 255 ink, to (n, 10) float32; what a row lacks to 1 is the
 probability that it is no digit."""
+
+
+_SUREST = 0.995
+"""Score of a detector that is believed at most."""
+
+_BADLY_CUT = 0.05
+"""Share of the digits that are not cut out well."""
+
+_LEAST = 1e-9
+"""Probability of what was seen, where detector and classifier rule out all that the other sees."""
 
 
 def odds(share: float) -> float:
@@ -19,12 +29,17 @@ def odds(share: float) -> float:
     return share / (1 - share)
 
 
-def expecting(share: float, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities of the ten digits where a `share` of what is shown is no digit, instead of NO_DIGITS.
+def seen_twice(score: float, named: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities of the ten digits where a detector found one and a classifier saw what was cut out.
 
-    rows: (n, 10), as from a classifier; what a row lacks to 1 is the probability of no digit. Of a classifier
-    that does not know it, rows stay as they are. By Bayes' rule.
+    score: of there being a digit, 0-1, and named: (10,), which one, as the detector has it.
+    row: (10,), as from a classifier; what it lacks to 1 is the probability of no digit, which is expected in
+    NO_DIGITS of what it sees. Returns (10,), which lack to 1 the probability of no digit. By Bayes' rule, the
+    two being independent where they err; a digit that was cut out badly looks like none to the classifier.
     """
-    none = np.maximum(1 - rows.sum(axis=1, keepdims=True), 0)
-    ratio = odds(share) / odds(NO_DIGITS)
-    return np.asarray(rows / (1 + (ratio - 1) * none), np.float32)
+    score = min(score, _SUREST)
+    seen_as_none = max(1 - float(row.sum()), 0.0) / NO_DIGITS
+    seen_as_digits = row * (CLASSES / (1 - NO_DIGITS))
+    digits = score * named * ((1 - _BADLY_CUT) * seen_as_digits + _BADLY_CUT * seen_as_none)
+    none = (1 - score) * seen_as_none
+    return np.asarray(digits / max(float(digits.sum()) + none, _LEAST), np.float32)

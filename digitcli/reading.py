@@ -104,8 +104,8 @@ def _parts(image: Image.Image, probabilities: Probabilities) -> tuple[list[One],
     return [One(each.pixels, each.row, each.box) for each in shown], several
 
 
-def _sureness(one: One) -> float:
-    return 0.0 if one.probabilities is None else float(one.probabilities.max())
+def _sureness(one: One) -> np.float32:
+    return np.float32(0) if one.probabilities is None else one.probabilities.max()
 
 
 def _classified(found: list[Reading], probabilities: Probabilities) -> NDArray[np.float32]:

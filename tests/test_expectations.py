@@ -1,30 +1,48 @@
-"""Probabilities where no digit is more, or less, likely than in people's pictures."""
+"""Probabilities where a detector and a classifier have seen the same place."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from digitcli.data.digits import NO_DIGITS
-from digitcli.expectations import expecting
+from digitcli.expectations import seen_twice
+
+UNDECIDED = np.full(10, 0.1, np.float32)
 
 
-def rows(*sums: float) -> np.ndarray:
-    return np.stack([np.full(10, total / 10, np.float32) for total in sums])
+def naming(digit: int, share: float, total: float = 1.0) -> np.ndarray:
+    """A row that has a share of the total for one digit, the rest for the others alike."""
+    row = np.full(10, total * (1 - share) / 9, np.float32)
+    row[digit] = total * share
+    return row
 
 
-def test_what_was_expected_anyway_changes_nothing() -> None:
-    np.testing.assert_allclose(expecting(NO_DIGITS, rows(0.2, 1.0)), rows(0.2, 1.0), rtol=1e-5)
+def test_a_classifier_that_sees_a_digit_has_the_last_word_where_the_detector_names_none() -> None:
+    row = naming(3, 0.8)
+    np.testing.assert_allclose(seen_twice(0.9, UNDECIDED, row), row, rtol=1e-4)
 
 
-def test_where_half_show_no_digit_a_doubtful_one_is_likely_none() -> None:
-    # Bayes' rule by hand: odds of none 1:1 become 49:1.
-    assert expecting(0.5, rows(0.5)).sum() == pytest.approx(1 / 50, rel=1e-4)
+def test_two_that_name_the_same_digit_are_surer_than_each() -> None:
+    # By hand: 0.8 and 0.8 against nine of 0.2 / 9 and 0.2 / 9.
+    both = 0.8 * 0.8 / (0.8 * 0.8 + 9 * (0.2 / 9) ** 2)
+    assert seen_twice(0.9, naming(3, 0.8), naming(3, 0.8))[3] == pytest.approx(both, rel=1e-4)
 
 
-def test_probabilities_of_a_classifier_without_that_output_stay_as_they_are() -> None:
-    np.testing.assert_allclose(expecting(0.9, rows(1.0, 1.0000001)), rows(1.0, 1.0), atol=1e-4)
+def test_where_the_classifier_sees_none_the_detectors_score_decides() -> None:
+    none = naming(3, 1.0, total=0.0)
+    assert seen_twice(0.3, UNDECIDED, none).sum() < 0.1
+    assert seen_twice(0.95, UNDECIDED, none).sum() == pytest.approx(
+        0.05 * 0.95 / (0.05 * 0.95 + 0.05), rel=1e-3
+    )
 
 
-def test_no_rows_are_no_rows() -> None:
-    assert expecting(0.5, np.zeros((0, 10), np.float32)).shape == (0, 10)
+def test_nobody_is_wholly_sure_of_a_digit_that_the_classifier_does_not_see() -> None:
+    none = naming(3, 1.0, total=0.0)
+    assert seen_twice(1.0, UNDECIDED, none).sum() == seen_twice(0.999, UNDECIDED, none).sum() < 0.95
+
+
+def test_probabilities_never_exceed_one_even_where_each_rules_out_what_the_other_sees() -> None:
+    assert seen_twice(1.0, naming(3, 1.0), naming(4, 1.0)).sum() == 0
+    for score in (0.0, 0.5, 1.0):
+        for total in (0.0, 0.5, 1.0):
+            assert 0 <= seen_twice(score, naming(3, 0.7), naming(3, 0.6, total)).sum() <= 1 + 1e-6

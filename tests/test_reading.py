@@ -120,8 +120,8 @@ def test_a_part_of_a_picture_must_not_be_likely_no_digit(monkeypatch: pytest.Mon
     assert likely_none is not None
     assert likely_digit is not None
     assert likely_none.max() == 0.5, "the whole picture's"
-    assert likely_digit.max() > 0.6
+    assert likely_digit.max() > 0.8
 
 
 def test_a_sure_reading_is_not_looked_at_again() -> None:
-    assert one(page("6"), always(reading.SURE + 0.01)).probabilities is not None  # a second batch would fail
+    assert one(page("6"), always(reading.SURE)).probabilities is not None  # a second batch would fail

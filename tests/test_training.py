@@ -119,15 +119,14 @@ def test_history_and_callbacks_tell_the_same_story(digits):
     assert last.accuracy == pytest.approx(epochs[-1].accuracy)
 
 
-def test_validation_figures_are_those_of_the_kept_model(digits):
+def test_validation_figures_are_those_of_the_kept_model(digits, monkeypatch):
+    monkeypatch.setattr(loop, "PRECISION", "float32")  # which the kept model has everywhere
     config = small()
     fitted = fit(config, digits)
     _, validation = split(digits, config.recipe.val_split, config.seed)
     assert fitted.history[-1].val_accuracy == pytest.approx(share_right(fitted.model, validation))
     loss = cross_entropy(fitted.model, validation)
-    assert fitted.history[-1].val_loss == pytest.approx(
-        loss, rel=1e-3
-    )  # which has more bits than the training
+    assert fitted.history[-1].val_loss == pytest.approx(loss, rel=1e-4)
 
 
 def test_patience_stops_and_goes_back_to_the_best_epoch(digits):

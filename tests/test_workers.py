@@ -332,7 +332,7 @@ def test_several_devices_of_one_process_give_the_weights_of_one(tmp_path):
     program = """
 import sys
 import numpy as np
-from test_workers import CONFIGS, drawn, trained
+from test_workers import CONFIGS, drawn
 from digitcli.training.loop import fit
 from digitcli.training.workers import Workers
 import tensorflow as tf

@@ -11,7 +11,7 @@ from PIL import Image
 
 from digitcli.images.components import Components, find_components
 from digitcli.images.ink import Box, Ink, box_of
-from digitcli.images.preprocess import in_28x28, inks
+from digitcli.images.preprocess import in_28x28, inks, is_new
 
 SURROUNDINGS = (0.5, 0.15)
 """Of a box that tell ink from paper, in its size: much of the paper, or little of what lies beside it."""
@@ -40,9 +40,6 @@ _LARGE = 0.5
 _RINGED = 0.4
 """Of a ring's longer side that the digit in it takes at least."""
 
-_DIFFERENT = 4
-"""Mean difference of pixels, of 255, from which on two looks are not the same."""
-
 
 def in_box(image: Image.Image, box: NDArray[np.float32]) -> list[tuple[NDArray[np.uint8], Box]]:
     """The digit in a box in the ways to see it: (28, 28) uint8, and left, top, right, bottom of its ink.
@@ -52,7 +49,7 @@ def in_box(image: Image.Image, box: NDArray[np.float32]) -> list[tuple[NDArray[n
     """
     looks: list[tuple[NDArray[np.uint8], Box]] = []
     for pixels, place in _looks(image, box):
-        if all(np.abs(pixels.astype(np.int16) - other).mean() > _DIFFERENT for other, _ in looks):
+        if is_new(pixels, (other for other, _ in looks)):
             looks.append((pixels, place))
     return looks
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -65,7 +65,7 @@ def readings(image: Image.Image) -> Iterator[Reading]:
     for look, digit in _likeliest_first(image):
         ink = _closer(look, digit, image)
         pixels = in_28x28(ink)
-        if all(np.abs(pixels.astype(np.int16) - other).mean() > 4 for other in seen):
+        if is_new(pixels, seen):
             seen.append(pixels)
             yield Reading(look.name, pixels, _with_size(ink.on_picture(box_of(ink.mask))), look.ink)
 
@@ -152,9 +152,9 @@ def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
             yield _Look(f"{name}, strong ink", strong, light, field, strict=True)
 
 
-def digit_of(ink: Ink) -> NDArray[np.uint8]:
-    """The one digit that some ink is, dust aside, in MNIST's form: (28, 28) uint8."""
-    return in_28x28(ink.only(largest_group(ink)))
+def is_new(pixels: NDArray[np.uint8], seen: Iterable[NDArray[np.uint8]]) -> bool:
+    """Whether (28, 28) differs from all that were seen before."""
+    return all(np.abs(pixels.astype(np.int16) - other).mean() > 4 for other in seen)
 
 
 def in_28x28(digit: Ink) -> NDArray[np.uint8]:

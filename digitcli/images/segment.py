@@ -8,20 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.data.digits import CLASSES, NO_DIGITS
+from digitcli.data.digits import CLASSES
 from digitcli.detector.find import GLANCE, Found, find
-from digitcli.expectations import Probabilities
+from digitcli.expectations import Probabilities, seen_twice
 from digitcli.images.boxes import in_box
 from digitcli.images.ink import Box
 
 LIKELY = 0.5
 """Probability of a digit, by the detector and after the classifier has seen it, from which on it is read."""
-
-_SUREST = 0.995
-"""Score that is believed at most."""
-
-_BADLY_CUT = 0.05
-"""Share of the digits that are not cut out well."""
 
 _DOUBT = 0.01
 """Probability that is left to each digit the detector rules out."""
@@ -109,23 +103,9 @@ def read_found(image: Image.Image, found: Found, probabilities: Probabilities) -
         named = _DOUBT + (1 - CLASSES * _DOUBT) * found.probabilities[index]
         best = int((rows * named).max(axis=1).argmax())
         pixels, (left, top, right, bottom) = looks[index][best]
-        row = _posterior(float(found.scores[index]), named, rows[best])
+        row = seen_twice(float(found.scores[index]), named, rows[best])
         shown.append(Shown(pixels, (left, top, right - left, bottom - top), row))
     return shown
-
-
-def _posterior(score: float, named: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The probabilities of the digits, by Bayes' rule; what they lack to 1 is that there is none.
-
-    score: that there is a digit, and named: (10,), which one, as the detector has it.
-    row: (10,), as the classifier has it, which expects none in NO_DIGITS of what it sees. A digit that was
-    cut out badly looks like none to it.
-    """
-    seen_as_none = max(1 - float(row.sum()), 0.0) / NO_DIGITS
-    digits = min(score, _SUREST) * named
-    digits = digits * ((1 - _BADLY_CUT) * row * (CLASSES / (1 - NO_DIGITS)) + _BADLY_CUT * seen_as_none)
-    none = (1 - min(score, _SUREST)) * seen_as_none
-    return np.asarray(digits / max(float(digits.sum()) + none, 1e-9), np.float32)
 
 
 def find_closely(image: Image.Image) -> Found:
