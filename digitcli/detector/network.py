@@ -40,33 +40,42 @@ class DepthToSpace(keras.layers.Layer):  # type: ignore[misc]  # Keras ships no 
         return count, height and 2 * height, width and 2 * width, (channels or 0) // 4
 
 
-def build(side: int | None = None) -> Any:
-    """A keras.Model from (n, h, w, 3) float32 in 0-255 to (n, h/4, w/4, OUTPUTS); h and w divide by 32."""
+def build(side: int | None = None, normalization: Any = None, dtype: str | None = None) -> Any:
+    """A keras.Model from (n, h, w, 3) float32 in 0-255 to (n, h/4, w/4, OUTPUTS); h and w divide by 32.
+
+    normalization, dtype: as for `models.build`.
+    """
+    normalization = normalization or layers.BatchNormalization
+
+    def convolved(inputs: Any, filters: int, size: int = 3, stride: int = 1) -> Any:
+        convolution = layers.Conv2D(
+            filters,
+            size,
+            stride,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+            dtype=dtype,
+        )
+        hidden = normalization(momentum=0.97, dtype=dtype)(convolution(inputs))
+        return layers.ReLU(dtype=dtype)(hidden)
+
     first, *others = FILTERS
     picture = layers.Input((side, side, 3))
-    hidden = _convolved(layers.Rescaling(1 / 127.5, -1.0)(picture), first, size=4, stride=2)
+    hidden = convolved(layers.Rescaling(1 / 127.5, -1.0)(picture), first, size=4, stride=2)
     levels = []
     for filters, deeper in zip(others, (1, 1, 2, 2), strict=True):
-        hidden = _convolved(hidden, filters, stride=2)
+        hidden = convolved(hidden, filters, stride=2)
         for _ in range(deeper):
-            hidden = _convolved(hidden, filters)
+            hidden = convolved(hidden, filters)
         levels.append((filters, hidden))
     for filters, beside in reversed(levels[:-1]):
-        raised = DepthToSpace()(layers.Conv2D(4 * filters, 1)(hidden))
-        hidden = _convolved(layers.Add()([raised, beside]), filters)
-    hidden = _convolved(hidden, HEAD_FILTERS)
+        raised = DepthToSpace(dtype=dtype)(layers.Conv2D(4 * filters, 1, dtype=dtype)(hidden))
+        hidden = convolved(layers.Add(dtype=dtype)([raised, beside]), filters)
+    hidden = convolved(hidden, HEAD_FILTERS)
     # At first, a centre is as unlikely as it is rare, and a box a few cells wide.
-    centre = layers.Conv2D(1, 1, bias_initializer=keras.initializers.Constant(-4.0))(hidden)
-    classes = layers.Conv2D(CLASSES, 1)(hidden)
-    box = layers.Conv2D(4, 1, bias_initializer=keras.initializers.Constant(1.0))(hidden)
-    return keras.Model(picture, layers.Concatenate()([centre, classes, box]))
-
-
-def _convolved(inputs: Any, filters: int, size: int = 3, stride: int = 1) -> Any:
-    convolution = layers.Conv2D(
-        filters, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal"
-    )
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.97)(convolution(inputs)))
+    biases = keras.initializers.Constant([-4.0] + CLASSES * [0.0] + 4 * [1.0])
+    return keras.Model(picture, layers.Conv2D(OUTPUTS, 1, bias_initializer=biases)(hidden))
 
 
 def to_litert(model: Any) -> bytes:

@@ -24,7 +24,7 @@ TALLEST = 180
 LONGEST, MOST_LINES = 10, 4
 """Digits in a line, and lines of a page."""
 
-WITHOUT, LAID, MIXED, SINGLE = 0.12, 0.2, 0.08, 0.15
+WITHOUT, LAID, MIXED, SINGLE = 0.1, 0.25, 0.08, 0.15
 """Shares of the pages: without a digit, with MNIST's digits, with letters between digits, with one digit.
 The rest has several."""
 
@@ -91,7 +91,7 @@ def _laid(
     """Lines of real digits on a ground."""
     height, width = ground.shape[:2]
     tall = float(np.exp(rng.uniform(np.log(12), np.log(0.8 * min(height, width)))))
-    spacing, lead = rng.uniform(0.02, 0.6), rng.uniform(1.2, 2.2)
+    spacing, lead = rng.uniform(-0.12, 0.6), rng.uniform(1.2, 2.2)
     colour = _ink_on(ground, rng)
     opacity, sharpness = rng.uniform(0.6, 1), rng.uniform(1, 4)
     covered = np.zeros((height, width), np.float32)
@@ -111,7 +111,7 @@ def _laid(
             covered[place] = np.maximum(covered[place], glyph)
             boxes.append((left, top, left + glyph.shape[1], top + glyph.shape[0]))
             labels.append(of[index])
-            x += glyph.shape[1] + tall * max(spacing * np.exp(rng.normal(0, 0.4)), -0.02)
+            x += glyph.shape[1] + tall * spacing * np.exp(rng.normal(0, 0.4))
         if rng.uniform() < 0.3:
             break
         y += lead * tall

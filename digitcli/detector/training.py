@@ -21,12 +21,13 @@ from digitcli.errors import DataError
 from digitcli.output import Progress
 from digitcli.parallel import Death, cores, map_in_order
 from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.training.processor import PRECISION, FusedBatchNormalization, follow, normalizations, seen
 
 tf = import_tensorflow()
 import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
 
 PAGES = 12_000
-STEPS = 5000
+STEPS = 10_000
 BATCH_SIZE = 32
 
 PARTS = 2
@@ -91,7 +92,8 @@ def train(
 ) -> Any:
     """A keras.Model as from `network.build`, trained on random views of pages."""
     keras.utils.set_random_seed(seed)
-    model = network.build()
+    model = network.build(normalization=FusedBatchNormalization, dtype=PRECISION)
+    normalizing = normalizations(model)
     optimizer = keras.optimizers.AdamW(weight_decay=0.02, beta_2=0.99, global_clipnorm=5.0)
     optimizer.build(model.trainable_variables)
     averages = [tf.Variable(variable) for variable in model.variables]
@@ -102,12 +104,14 @@ def train(
         # By the whole batch, so that its parts weigh what they hold.
         centres = tf.maximum(tf.reduce_sum(tf.cast(batch[1] == 1, tf.float32)), 1.0)
         cells = tf.maximum(tf.reduce_sum(tf.cast(batch[3] >= 0, tf.float32)), 1.0)
-        gradients = []
+        outcomes = []
         for pixels, *wanted in zip(*(tf.split(each, PARTS) for each in batch), strict=True):
             with tf.GradientTape() as tape:
                 loss = _loss(model(tf.cast(pixels, tf.float32), training=True), wanted, centres, cells)
-            gradients.append(tape.gradient(loss, model.trainable_variables))
-        optimizer.apply([tf.add_n(each) for each in zip(*gradients, strict=True)], model.trainable_variables)
+            outcomes.append([*tape.gradient(loss, model.trainable_variables), *seen(normalizing)])
+        sums = [tf.add_n(each) for each in zip(*outcomes, strict=True)]
+        optimizer.apply(sums[: len(model.trainable_variables)], model.trainable_variables)
+        follow(normalizing, sums[len(model.trainable_variables) :], PARTS)
         for average, variable in zip(averages, model.variables, strict=True):
             average.assign(kept * average + (1 - kept) * tf.cast(variable, average.dtype))
 
@@ -120,9 +124,9 @@ def train(
             tf.constant(min(AVERAGED, number / (number + 20)), tf.float32),
         )
         on_progress(number + 1, steps)
-    for average, variable in zip(averages, model.variables, strict=True):
-        variable.assign(average)
-    return model
+    trained = network.build()
+    trained.set_weights([average.numpy() for average in averages])
+    return trained
 
 
 def _loss(answer: Any, targets: Sequence[Any], centres: Any, cells: Any) -> Any:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -21,17 +19,13 @@ from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training import feed
 from digitcli.training.config import TrainConfig
 from digitcli.training.history import EpochReport
+from digitcli.training.processor import PRECISION, FusedBatchNormalization, follow, normalizations, seen
 from digitcli.training.schedule import learning_rate, warp_strength
 from digitcli.training.state import MemberState
 from digitcli.training.workers import Workers
 
 tf = import_tensorflow()
 import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
-
-# An operation is one core's work; the cores are kept busy by several parts of a batch at once, see `_learn`.
-# Where TensorFlow is at work already in this process, it stays as it was told to be.
-with contextlib.suppress(RuntimeError):
-    tf.config.threading.set_intra_op_parallelism_threads(1)
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -157,39 +151,6 @@ def split(digits: Digits, share: float, seed: int) -> tuple[Digits, Digits | Non
     )
 
 
-def _precision() -> str:
-    """Keras's policy that trains fastest here: half of the bits where the processor multiplies them as such.
-
-    Weights and their updates stay float32. Elsewhere TensorFlow would only imitate them.
-    """
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return "float32"
-    return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
-
-
-PRECISION = _precision()
-
-
-class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """The same layer, in training by TensorFlow's own kernel: at 14x14, 60 % of the time of Keras's own.
-
-    In training it leaves the moving averages to the trainer, which knows all parts of a batch: `seen` has
-    the mean and variance of the part that it was called with last, in the graph that it was called in.
-    """
-
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """(n, height, width, channels) normalised over the first three axes."""
-        if not training:
-            return super().call(inputs, training=training, mask=mask)
-        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            inputs, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
-        )
-        self.seen = mean, variance
-        return outputs
-
-
 class Trainer:
     """A network in training: weights, optimizer, averaged weights and the order of the data.
 
@@ -221,9 +182,7 @@ class Trainer:
             self._logits = models.logits(self.model)
             self._optimizer = OPTIMIZERS[recipe.optimizer](recipe.lr)
             self._optimizer.build(self.model.trainable_variables)
-            self._normalizations = [
-                layer for layer in self.model.layers if isinstance(layer, FusedBatchNormalization)
-            ]
+            self._normalizations = normalizations(self.model)
             self._average = [tf.Variable(w) for w in self.model.weights] if recipe.average else []
         self._done = resumed.steps if resumed else 0
         self._loss = resumed.loss if resumed else 0.0
@@ -411,8 +370,7 @@ class Trainer:
             logits = self._logits(_scale(images), training=True)
             loss = tf.reduce_sum(_cross_entropy(labels, logits, self._config.recipe.label_smoothing))
         gradients = tape.gradient(loss, self.model.trainable_variables)
-        seen = [each for layer in self._normalizations for each in layer.seen]
-        return [loss, _correct(labels, logits), *gradients, *seen]
+        return [loss, _correct(labels, logits), *gradients, *seen(self._normalizations)]
 
     def _update_weights(self, sums: list[Any], rate: Any) -> None:
         """sums: over the batch of the gradients, and over its parts of what the normalising layers saw."""
@@ -423,11 +381,7 @@ class Trainer:
                 variable.assign_sub(variable * self._optimizer.weight_decay * rate)
             self._optimizer.update_step(gradient / self._batch_size, variable, rate)
         self._optimizer.iterations.assign_add(1)
-        moving = [v for layer in self._normalizations for v in (layer.moving_mean, layer.moving_variance)]
-        parts = self._parts * self._workers.replicas
-        for average, seen in zip(moving, sums[len(variables) :], strict=True):
-            momentum = self._normalizations[0].momentum ** parts
-            average.assign(momentum * average + (1 - momentum) * seen / parts)
+        follow(self._normalizations, sums[len(variables) :], self._parts * self._workers.replicas)
         # Early weights would weigh down the average of a short run, so it starts off short and grows.
         done = tf.cast(self._optimizer.iterations, tf.float32)
         decay = tf.minimum(self._config.recipe.average, done / (9 + done))
