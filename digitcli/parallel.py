@@ -25,6 +25,8 @@ from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from digitcli.errors import DataError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -61,6 +63,19 @@ def map_in_order(
     """
     with Workers(processes) as workers:
         yield from workers.map_in_order(function, items)
+
+
+def every(
+    function: Callable[[Item], Result], items: Iterable[Item]
+) -> Generator[tuple[Item, Result], None, None]:
+    """As `map_in_order` on all cores, where none may be missing.
+
+    Raises DataError if a process is killed.
+    """
+    for item, result in map_in_order(function, items, cores()):
+        if isinstance(result, Death):
+            raise DataError("A process at work was killed, perhaps for want of memory. Try again.")
+        yield item, result
 
 
 def serve() -> None:

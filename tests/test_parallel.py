@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from digitcli.parallel import Death, map_in_order
+from digitcli.errors import DataError
+from digitcli.parallel import Death, every, map_in_order
 
 # What is called in the other processes must be found by name there, so it comes from the standard library.
 
@@ -72,3 +73,9 @@ def test_closing_ends_the_processes_at_once() -> None:
     assert time.monotonic() - started < 5
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_where_none_may_be_missing_a_killed_process_is_an_error() -> None:
+    assert list(every(len, ["a", "bc"])) == [("a", 1), ("bc", 2)]
+    with pytest.raises(DataError, match="was killed"):
+        list(every(eval, ["1", "__import__('os')._exit(1)"]))

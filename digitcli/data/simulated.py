@@ -17,12 +17,11 @@ from PIL import Image
 
 from digitcli.data.digits import CLASSES, NO_DIGIT, SIDE, DataSet, Digits
 from digitcli.detector.find import find
-from digitcli.errors import DataError
 from digitcli.images.boxes import in_box
 from digitcli.images.decode import open_picture
 from digitcli.images.preprocess import readings
 from digitcli.output import Progress
-from digitcli.parallel import Death, cores, map_in_order
+from digitcli.parallel import every
 from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, not_digits, picture
 
 Example = tuple[NDArray[np.uint8], int]
@@ -68,16 +67,14 @@ def dataset(
     starts = range(0, pictures, CHUNK)
     chunks = [(seed, start, min(start + CHUNK, pictures)) for start in starts]
     images, labels = [], []
-    for (_, _, end), drawn in map_in_order(examples, chunks, cores()):
-        if isinstance(drawn, Death):
-            raise DataError("A process that drew pictures was killed, perhaps for want of memory. Try again.")
+    for (_, _, end), drawn in every(examples, chunks):
         images.append(drawn[0])
         labels.append(drawn[1])
         on_progress(end, pictures)
-    every, label = np.concatenate(images), np.concatenate(labels)
+    pixels, label = np.concatenate(images), np.concatenate(labels)
     name = f"{pictures} simulated pictures from seed {seed}"
     is_digit = label != NO_DIGIT
-    return DataSet(Digits(every[is_digit], label[is_digit], name), None, name, others=every[~is_digit])
+    return DataSet(Digits(pixels[is_digit], label[is_digit], name), None, name, others=pixels[~is_digit])
 
 
 def examples(chunk: tuple[int, int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -17,9 +17,8 @@ from digitcli.detector.find import STRIDE
 from digitcli.detector.pages import PageOfDigits, page
 from digitcli.detector.targets import targets
 from digitcli.detector.views import SIDE, view
-from digitcli.errors import DataError
 from digitcli.output import Progress
-from digitcli.parallel import Death, cores, map_in_order
+from digitcli.parallel import every
 from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training.processor import PRECISION, FusedBatchNormalization, follow, normalizations, seen
 
@@ -60,9 +59,7 @@ def draw(
     Raises DataError if a process that draws is killed.
     """
     drawn: list[PageOfDigits] = []
-    for _, pages in map_in_order(_drawn, _chunks(real, seed, count), cores()):
-        if isinstance(pages, Death):
-            raise DataError("A process that drew pages was killed, perhaps for want of memory. Try again.")
+    for _, pages in every(_drawn, _chunks(real, seed, count)):
         drawn += pages
         on_progress(len(drawn), count)
     return drawn
