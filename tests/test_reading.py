@@ -82,6 +82,17 @@ def test_what_is_wide_is_several_only_if_it_is_read_with_doubt() -> None:
     assert one(touching, always(0.3, 0.3)).several
 
 
+@pytest.mark.parametrize(("scores", "several"), [((0.9, 0.9), True), ((0.9, 0.3), False)])
+def test_what_is_read_with_doubt_is_several_if_so_many_are_found_in_it(
+    monkeypatch: pytest.MonkeyPatch, scores: tuple[float, float], several: bool
+) -> None:
+    boxes = np.array([(25, 20, 60, 50), (25, 50, 60, 90)], np.float32)
+    found = Found(boxes, np.array(scores, np.float32), np.full((2, 10), 0.1, np.float32), 1.0)
+    monkeypatch.setattr(segment, "find_closely", lambda image: found)
+    assert not one(page("8")).several
+    assert one(page("8"), always(0.3, 0.3)).several is several
+
+
 def test_a_broken_stroke_dust_and_a_line_below_do_not_make_several() -> None:
     image = page("5")
     draw = ImageDraw.Draw(image)
