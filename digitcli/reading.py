@@ -27,6 +27,9 @@ MOST_READINGS = 4
 SURER = 0.05
 """By how much another reading must be surer than the first, which is the likeliest."""
 
+SEEN_TWICE = 0.2
+"""By how much a part that detector and classifier agree on may be less sure than the whole picture."""
+
 MOST_PARTS = 3
 """Boxes that the detector found which are looked into."""
 
@@ -70,7 +73,7 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
         if reading is None:
             ones.append(_without_ink(image, probabilities))
             continue
-        one = first_one = One(reading.pixels, next(rows), reading.box)
+        one = One(reading.pixels, next(rows), reading.box)
         several = reading.ink is not None and _apart(reading.ink)
         if _sureness(one) < SURE and reading.ink is not None:  # MNIST's form leaves nothing to find
             several = several or reading.box[2] >= _WIDE * reading.box[3]
@@ -79,9 +82,12 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
             seen = [One(other.pixels, row, other.box) for other, row in pairs]
             parts, found_several = _parts(image, probabilities)
             several = several or found_several
-            for other in [*seen, *parts]:
-                if _sureness(other) > _sureness(one) + (SURER if one is first_one else 0):
-                    one = other
+            surest = max(seen, key=_sureness, default=one)
+            if _sureness(surest) > _sureness(one) + SURER:
+                one = surest
+            part = max(parts, key=_sureness, default=One())
+            if _sureness(part) > _sureness(one) - SEEN_TWICE:
+                one = part
         ones.append(replace(one, several=several))
     return ones
 

@@ -97,3 +97,10 @@ def test_what_lies_in_the_box_comes_before_what_also_reaches_out_of_it() -> None
     ImageDraw.Draw(crossed).line([(0, 104), (60, 112), (120, 108), (200, 116)], fill=0, width=7)
     looks = in_box(crossed, np.array([36, 14, 84, 110], np.float32))
     assert looks[0][1][3] <= 104
+
+
+@pytest.mark.parametrize(("width", "looks"), [(60, False), (36, False), (24, True)])
+def test_what_fills_its_box_is_no_digit_unless_it_may_be_a_fat_1(width: int, looks: bool) -> None:
+    image = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(image).rectangle((70, 70, 69 + width, 129), fill=0)
+    assert bool(in_box(image, np.array([70, 70, 70 + width, 130], np.float32))) is looks

@@ -134,5 +134,20 @@ def test_a_part_of_a_picture_must_not_be_likely_no_digit(monkeypatch: pytest.Mon
     assert likely_digit.max() > 0.8
 
 
+@pytest.mark.parametrize(("share", "taken"), [(0.85, "the part"), (0.6, "the whole")])
+def test_what_detector_and_classifier_agree_on_may_be_less_sure_than_the_whole(
+    monkeypatch: pytest.MonkeyPatch, share: float, taken: str
+) -> None:
+    row = np.full(10, (1 - share) / 9, np.float32)
+    row[3] = share
+    part = One(np.zeros((28, 28), np.uint8), row, (1, 2, 3, 4))
+    monkeypatch.setattr(reading, "_parts", lambda *_: ([part], False))
+    uneven = page("6")
+    uneven.paste(120, (0, 0, 70, 20))  # so that there is more than one way to see it
+    read = one(uneven, always(0.3, 0.95)).probabilities
+    assert read is not None
+    assert read.argmax() == {"the part": 3, "the whole": 7}[taken]
+
+
 def test_a_sure_reading_is_not_looked_at_again() -> None:
     assert one(page("6"), always(reading.SURE)).probabilities is not None  # a second batch would fail

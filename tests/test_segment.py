@@ -11,7 +11,7 @@ from digitcli.data import synthetic
 from digitcli.images.geometry import SIDE
 from digitcli.images.segment import Digit, read_many
 
-DIGITS = synthetic.generate(300, seed=3)
+DIGITS = synthetic.generate(300, seed=4)
 
 
 SHIFTED = np.concatenate(

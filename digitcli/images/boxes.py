@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -36,6 +37,9 @@ _DUST = 0.02
 
 _LARGE = 0.5
 """Of the box's longer side that a digit which lies in it takes at least."""
+
+_FILLED, _BROAD = 0.9, 0.5
+"""Of its box that a block fills, and its width in heights, at least."""
 
 _RINGED = 0.4
 """Of a ring's longer side that the digit in it takes at least."""
@@ -95,8 +99,15 @@ def _masks(ink: Ink, box: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
     for chosen in choices:
         mask = np.zeros_like(ink.mask)
         mask[inside] = parts.mask(chosen)[inside]
-        if mask.any():
+        if mask.any() and not _is_block(mask):
             yield mask
+
+
+def _is_block(mask: NDArray[np.bool_]) -> bool:
+    """Whether ink fills its box, which is too wide for a fat 1: a filled square, or a bar."""
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    filled = mask[top : top + height, left : left + width].mean()
+    return bool(filled > _FILLED and width > _BROAD * height)
 
 
 def _side(parts: Components, chosen: NDArray[np.bool_]) -> int:
