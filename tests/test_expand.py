@@ -101,6 +101,13 @@ def test_archives_in_folders_are_passed_over() -> None:
     assert names("in/*") == ["in/a.png", "in/b.zip/in/a.png"]
 
 
+def test_a_link_that_leads_to_itself_is_told_and_stops_nothing() -> None:
+    picture("in/a.png")
+    os.symlink("b.png", "in/b.png")
+    picture("in/c.png")
+    assert names("in") == ["in/a.png", "in/b.png", "in/c.png"]
+
+
 def test_pipes_among_pictures_are_not_waited_for_but_lost_ones_are_told() -> None:
     picture("in/b.png")
     os.mkfifo("in/a.png")

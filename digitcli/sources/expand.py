@@ -176,21 +176,33 @@ def _matches(pattern: str) -> Iterator[str]:
 def _pictures_in(folder: str) -> Iterator[str]:
     """Their paths, and at the end those of folders that cannot be listed, with a separator after them."""
     # Not os.walk, after which each file would have to be looked at again, as long as a tenth of reading it.
+    # Of its entries only the names are kept, a third as large: there may be millions.
     waiting, failures = [folder], []
     while waiting:
         current = waiting.pop()
+        names, folders = [], []
         try:
             with os.scandir(current) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+                for entry in found:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif is_picture_name(entry.name) and _is_worth_reading(entry):
+                        names.append(entry.name)
         except OSError:
             failures.append(os.path.join(current, ""))
             continue
-        for entry in entries:
-            # A pipe or device among them would be waited for, or read, for ever.
-            if is_picture_name(entry.name) and (entry.is_file() or not os.path.exists(entry.path)):
-                yield entry.path
-        waiting += [entry.path for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
+        for name in sorted(names):
+            yield os.path.join(current, name)
+        waiting += sorted(folders, reverse=True)
     yield from failures
+
+
+def _is_worth_reading(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file, or what is wrong with it will be told; pipes would be waited for for ever."""
+    try:
+        return entry.is_file() or not os.path.exists(entry.path)
+    except OSError:  # as of links that lead in a circle
+        return True
 
 
 def _read_stdin(stdin: BinaryIO) -> Iterator[str | Address | Source]:
