@@ -30,6 +30,9 @@ SURER = 0.05
 SEEN_TWICE = 0.2
 """By how much a part that detector and classifier agree on may be less sure than the whole picture."""
 
+AGREED = 0.5
+"""Probability of a part's digit from which on detector and classifier agree on it."""
+
 MOST_PARTS = 3
 """Boxes that the detector found which are looked into."""
 
@@ -80,13 +83,13 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
             wholes = list(islice(others, MOST_READINGS))
             pairs = zip(wholes, _classified(wholes, probabilities), strict=True)
             seen = [One(other.pixels, row, other.box) for other, row in pairs]
-            parts, found_several = _parts(image, probabilities)
+            part, found_several = _part(image, probabilities)
             several = several or found_several
             surest = max(seen, key=_sureness, default=one)
             if _sureness(surest) > _sureness(one) + SURER:
                 one = surest
-            part = max(parts, key=_sureness, default=One())
-            if _sureness(part) > _sureness(one) - SEEN_TWICE:
+            lead = SEEN_TWICE if _sureness(part) >= AGREED else 0
+            if _sureness(part) + lead > _sureness(one):
                 one = part
         ones.append(replace(one, several=several))
     return ones
@@ -94,20 +97,20 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
 
 def _without_ink(image: Image.Image, probabilities: Probabilities) -> One:
     """A part of a picture that shows a digit although the whole seems blank, as on a chequered ground."""
-    parts, several = _parts(image, probabilities)
-    best = max(parts, key=_sureness, default=One())
-    return replace(best, several=several) if _sureness(best) >= SURE_PART else One()
+    part, several = _part(image, probabilities)
+    return replace(part, several=several) if _sureness(part) >= SURE_PART else One()
 
 
-def _parts(image: Image.Image, probabilities: Probabilities) -> tuple[list[One], bool]:
-    """What the detector finds in a picture, and whether that is more than one digit."""
+def _part(image: Image.Image, probabilities: Probabilities) -> tuple[One, bool]:
+    """The surest digit that the detector finds in a picture, and whether it finds more than one."""
     # A picture that is read at first sight does without their import.
     from digitcli.images.segment import LIKELY, find_closely, read_found
 
     found = find_closely(image)
     shown = read_found(image, found.only(slice(MOST_PARTS)), probabilities)
     several = int(np.count_nonzero(found.scores >= LIKELY)) > 1
-    return [One(each.pixels, each.row, each.box) for each in shown], several
+    ones = (One(each.pixels, each.row, each.box) for each in shown)
+    return max(ones, key=_sureness, default=One()), several
 
 
 def _sureness(one: One) -> np.float32:

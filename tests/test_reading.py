@@ -103,7 +103,7 @@ def test_a_broken_stroke_dust_and_a_line_below_do_not_make_several() -> None:
 
 
 def test_a_doubtful_reading_gives_way_to_one_that_is_much_surer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_parts", lambda *_: ([], False))
+    monkeypatch.setattr(reading, "_part", lambda *_: (One(), False))
     uneven = page("6")
     uneven.paste(120, (0, 0, 70, 20))
     doubt = one(uneven, always(0.3, 0.35))
@@ -141,12 +141,24 @@ def test_what_detector_and_classifier_agree_on_may_be_less_sure_than_the_whole(
     row = np.full(10, (1 - share) / 9, np.float32)
     row[3] = share
     part = One(np.zeros((28, 28), np.uint8), row, (1, 2, 3, 4))
-    monkeypatch.setattr(reading, "_parts", lambda *_: ([part], False))
+    monkeypatch.setattr(reading, "_part", lambda *_: (part, False))
     uneven = page("6")
     uneven.paste(120, (0, 0, 70, 20))  # so that there is more than one way to see it
     read = one(uneven, always(0.3, 0.95)).probabilities
     assert read is not None
     assert read.argmax() == {"the part": 3, "the whole": 7}[taken]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_a_part_on_which_they_do_not_agree_is_not_taken_for_a_doubtful_whole(
+    monkeypatch: pytest.MonkeyPatch, share: float
+) -> None:
+    row = share * np.eye(10, dtype=np.float32)[3]
+    part = One(np.zeros((28, 28), np.uint8), row, (1, 2, 3, 4)) if share else One()
+    monkeypatch.setattr(reading, "_part", lambda *_: (part, False))
+    read = one(page("6"), always(0.15, 0.15))
+    assert read.pixels is not None
+    assert read.pixels.any()
 
 
 def test_a_sure_reading_is_not_looked_at_again() -> None:

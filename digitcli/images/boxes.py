@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -105,9 +104,9 @@ def _masks(ink: Ink, box: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
 
 def _is_block(mask: NDArray[np.bool_]) -> bool:
     """Whether ink fills its box, which is too wide for a fat 1: a filled square, or a bar."""
-    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    filled = mask[top : top + height, left : left + width].mean()
-    return bool(filled > _FILLED and width > _BROAD * height)
+    left, top, right, bottom = box_of(mask)
+    filled = mask[top:bottom, left:right].mean()
+    return bool(filled > _FILLED and right - left > _BROAD * (bottom - top))
 
 
 def _side(parts: Components, chosen: NDArray[np.bool_]) -> int:
