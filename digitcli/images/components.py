@@ -38,9 +38,10 @@ class Components:
 
 def find_components(mask: NDArray[np.bool_]) -> Components:
     """The parts of a mask (height, width) that touch by an edge or a corner."""
-    # Thrice as fast as OpenCV's default where most is paper.
+    # In the order of their first pixels, row by row; OpenCV's default goes by blocks of 2x2, so that of parts
+    # alike another would be the first one pixel further on.
     _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
-        mask.view(np.uint8), 8, cv2.CV_32S, cv2.CCL_BBDT
+        mask.view(np.uint8), 8, cv2.CV_32S, cv2.CCL_WU
     )
     boxes, areas = np.split(stats[1:].astype(np.intp), [4], axis=1)
     boxes[:, 2:] += boxes[:, :2]
