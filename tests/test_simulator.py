@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,8 @@ from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, Picture, mixed, not_
 from digitcli.simulator.kinds import HELD_OUT_PARTS
 from digitcli.simulator.papers import PAPERS
 from digitcli.simulator.pens import PENS
-from digitcli.simulator.writing import AMBIGUOUS, scribble
+from digitcli.simulator.signs import sign
+from digitcli.simulator.writing import AMBIGUOUS, UPSTROKES, handwritten, in_cells, is_clear, scribble
 
 SMALL = [name for name in KINDS if "huge" not in name]
 """Kinds that are drawn in a moment."""
@@ -134,8 +137,74 @@ def test_any_scribble_can_be_drawn() -> None:
 
 
 def test_ways_of_writing_that_are_left_out_exist() -> None:
+    assert UPSTROKES.keys() <= {style.name for style in STYLES[1]}
     for digit, names in AMBIGUOUS.items():
         assert {style.name for style in STYLES[digit]} > set(names)
+
+
+def strokes(*paths: list[tuple[float, float]]) -> list[NDArray[np.float32]]:
+    """Straight from point to point, with as many points as a pen leaves."""
+    pieces = [[np.linspace(a, b, 20) for a, b in itertools.pairwise(path)] for path in paths]
+    return [np.concatenate(piece).astype(np.float32) for piece in pieces]
+
+
+@pytest.mark.parametrize(
+    ("one", "seven", "glyph"),
+    [
+        (True, False, strokes([(0.3, 0), (0.3, 1)])),
+        (True, False, strokes([(0, 0.4), (0.4, 0), (0.4, 1)])),  # a long upstroke
+        (True, False, strokes([(0.25, 0.05), (0.35, 0), (0.35, 1)])),  # hardly any
+        (False, True, strokes([(0, 0.05), (0.5, 0), (0.3, 1)])),
+        (False, False, strokes([(0, 0.3), (0.5, 0), (0.3, 1)])),  # either of both
+        (False, False, strokes([(0.2, 0.02), (0.5, 0), (0.4, 1)])),  # a short top, which may be a flag
+        (True, True, strokes([(0, 0.3), (0.5, 0), (0.3, 1)], [(0, 0.5), (0.6, 0.5)])),  # with a bar or foot
+    ],
+)
+def test_a_one_rises_steeply_and_a_seven_begins_level(
+    one: bool, seven: bool, glyph: list[NDArray[np.float32]]
+) -> None:
+    assert (is_clear(1, glyph), is_clear(7, glyph)) == (one, seven)
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_what_is_handwritten_is_clear_and_stands_on_its_line(digit: int) -> None:
+    for seed in range(20):
+        glyph = handwritten(digit, np.random.default_rng(seed))
+        assert is_clear(digit, glyph)
+        heights = np.concatenate(glyph)[:, 1]
+        assert heights.max() == pytest.approx(1)
+        assert heights.min() > -0.01
+
+
+def test_signs_stand_about_their_line_and_are_no_larger_than_digits() -> None:
+    for seed in range(100):
+        low, high = (
+            edge(np.concatenate(sign(np.random.default_rng(seed))), axis=0) for edge in (np.min, np.max)
+        )
+        assert -0.7 < low[1] < high[1] < 1.8
+        assert high[0] - low[0] < 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_each_digit_of_a_form_has_a_cell_of_its_own(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lines = [[handwritten(digit, rng) for digit in line] for line in ((4, 0, 8), (2, 2))]
+    placed, walls = in_cells(lines, 0.1, rng)
+    assert len(placed) == 5
+    upright = sorted({float(wall[0, 0]) for wall in walls if wall[0, 0] == wall[1, 0]})
+    tops = [float(np.concatenate(glyph)[:, 1].min()) for glyph in placed]
+    assert max(tops[:3]) < min(tops[3:])
+    middles = [float(np.concatenate(glyph)[:, 0].mean()) for glyph in placed[:3]]
+    for left, right in itertools.pairwise(middles):
+        assert any(left < wall < right for wall in upright)
+    assert upright[0] < middles[0]
+    assert middles[-1] < upright[-1]
+
+
+def test_an_empty_form_has_walls_and_no_digits() -> None:
+    drawn = not_digits("blank", np.random.default_rng(0), ("cells of a form",))
+    assert (drawn.text, drawn.boxes) == ("", [])
+    assert np.ptp(pixels(drawn)) > 20
 
 
 def test_held_out_kinds_are_those_with_a_held_out_part_and_no_other_kind_has_one() -> None:
@@ -156,11 +225,11 @@ def test_every_pen_and_paper_is_in_use() -> None:
     assert {kind.paper for kind in KINDS.values()} == PAPERS.keys()
 
 
-def test_letters_between_digits_have_no_boxes_and_are_not_in_the_text() -> None:
+def test_letters_and_signs_between_digits_have_no_boxes_and_are_not_in_the_text() -> None:
     drawn = [mixed("soft brush", "42\n7", np.random.default_rng(seed), tallest=60) for seed in range(8)]
     for each in drawn:
         assert each.text == "42\n7"
         assert len(each.boxes) == 3
     widths = [each.image.width for each in drawn]
     alone = [picture("soft brush", "42\n7", np.random.default_rng(seed), tallest=60) for seed in range(8)]
-    assert sum(widths) > 1.5 * sum(each.image.width for each in alone)
+    assert sum(widths) > 1.3 * sum(each.image.width for each in alone)

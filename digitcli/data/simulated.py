@@ -22,7 +22,7 @@ from digitcli.images.decode import open_picture
 from digitcli.images.preprocess import readings
 from digitcli.output import Progress
 from digitcli.parallel import every
-from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, not_digits, picture
+from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, mixed, not_digits, picture
 
 Example = tuple[NDArray[np.uint8], int]
 """(28, 28) with its label, a digit or NO_DIGIT."""
@@ -96,7 +96,8 @@ def _of_picture(rng: np.random.Generator) -> Iterator[Example]:
         drawn = not_digits(NOT_DIGITS[rng.integers(len(NOT_DIGITS))], rng, kinds, tallest=_TALLEST)
     else:
         digits = rng.integers(CLASSES, size=1 if choice < 0.8 else rng.integers(2, 5)).tolist()
-        drawn = picture(kind, "".join(map(str, digits)), rng, tallest=_TALLEST)
+        draw = mixed if choice > 0.93 else picture
+        drawn = draw(kind, "".join(map(str, digits)), rng, tallest=_TALLEST)
     image = opened(drawn.image)
     wholes: list[Seen] = []
     between: list[NDArray[np.float32]] = []

@@ -24,9 +24,9 @@ TALLEST = 180
 LONGEST, MOST_LINES = 10, 4
 """Digits in a line, and lines of a page."""
 
-WITHOUT, LAID, MIXED, SINGLE = 0.1, 0.25, 0.08, 0.15
-"""Shares of the pages: without a digit, with MNIST's digits, with letters between digits, with one digit.
-The rest has several."""
+WITHOUT, LAID, MIXED, SINGLE = 0.1, 0.25, 0.14, 0.15
+"""Shares of the pages: without a digit, with MNIST's digits, with letters or signs between digits, with one
+digit. The rest has several."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from PIL import Image
 
 from digitcli.simulator import cameras, lamps, settings, writing
 from digitcli.simulator.page import Colour, Page, Points, Range, Step, as_image, log_uniform, noise
-from digitcli.simulator.papers import PAPERS, sheet
+from digitcli.simulator.papers import PAPERS, printed, sheet
 from digitcli.simulator.pens import PENS, choose_width, ink
+from digitcli.simulator.signs import sign
 from digitcli.simulator.writing import Strokes
 
 Colours = Callable[[np.random.Generator], tuple[Colour, Colour]]
@@ -49,6 +50,7 @@ class Kind:
     canvas: pixels on a side of the drawing area, where it is fixed.
     colours: gives the paper's and the ink's colour where these depend on each other.
     shape: gives the strokes of a digit.
+    cells: whether each digit stands in a printed cell of its own, as on a form.
     """
 
     pen: str
@@ -59,6 +61,7 @@ class Kind:
     canvas: int | None = None
     colours: Colours | None = None
     shape: Callable[[int, np.random.Generator], Strokes] = writing.handwritten
+    cells: bool = False
 
 
 def any_two_colours(rng: np.random.Generator) -> tuple[Colour, Colour]:
@@ -101,6 +104,7 @@ KINDS: dict[str, Kind] = {
     "transparent, light ink": Kind("light brush", "black", (cameras.cut_out,)),
     "border round the picture": Kind("soft brush", steps=(cameras.border,), margin=(0.25, 0.8)),
     "form box": Kind("soft brush", steps=(cameras.form_box,), margin=(0.45, 1)),
+    "cells of a form": Kind("soft brush", cells=True),
     "plot with axes": Kind("light brush", "black", (cameras.axes,), canvas=28, height=(18, 21)),
     "inverted plot with axes": Kind("icon pen", steps=(cameras.axes,), canvas=28, height=(16, 21)),
     "cut off at the edge": Kind("soft brush", margin=(-0.06, 0.4)),
@@ -114,6 +118,7 @@ KINDS: dict[str, Kind] = {
     "fax": Kind("felt pen", "sheet", (cameras.fax,), height=(40, 150)),
     "dry pen, scanned": Kind("dry pen", "sheet", (cameras.scanner,), height=(60, 250)),
     "squared paper, scanned": Kind("ball pen", "squared", (cameras.scanner,), height=(50, 250)),
+    "cells of a form, scanned": Kind("ball pen", "sheet", (cameras.scanner,), height=(40, 250), cells=True),
     # Photographed.
     "ball pen, photographed": Kind("ball pen", "sheet", (lamps.slope, cameras.phone), height=(80, 500)),
     "pencil, photographed": Kind("pencil", "sheet", (lamps.slope, cameras.phone), height=(80, 500)),
@@ -122,6 +127,9 @@ KINDS: dict[str, Kind] = {
     "lined paper": Kind("ball pen", "lined", (lamps.slope, cameras.phone), height=(60, 400)),
     "squared paper": Kind("felt pen", "squared", (lamps.slope, cameras.phone), height=(60, 400)),
     "dotted paper": Kind("pencil", "dotted", (lamps.slope, cameras.phone), height=(60, 400)),
+    "cells of a form, photographed": Kind(
+        "felt pen", "sheet", (lamps.slope, cameras.phone), height=(60, 400), cells=True
+    ),
     "cardboard": Kind("marker", "cardboard", (lamps.slope, cameras.phone)),
     "wood": Kind("marker", "wood", (lamps.spot, cameras.phone)),
     "highlighter": Kind("highlighter", "sheet", (lamps.slope, cameras.phone)),
@@ -187,15 +195,16 @@ def picture(kind: str, text: str, rng: np.random.Generator, *, tallest: float = 
 
 
 def mixed(kind: str, text: str, rng: np.random.Generator, *, tallest: float = np.inf) -> Picture:
-    """As `picture`, with letters that resemble no digit between the digits; the picture's text lacks them."""
+    """As `picture`, with letters or signs before the digits, which resemble none and are not in its text."""
     recipe = KINDS[kind]
+    with_signs = rng.uniform() < 0.6
     lines: list[list[Strokes]] = []
     is_digit = []
     for line in text.split("\n"):
         lines.append([])
         for digit in line:
             for _ in range(rng.integers(3)):
-                lines[-1].append(writing.letter(rng))
+                lines[-1].append(sign(rng) if with_signs else writing.letter(rng))
                 is_digit.append(False)
             lines[-1].append(recipe.shape(int(digit), rng))
             is_digit.append(True)
@@ -242,17 +251,23 @@ def _draw(
     everything = [glyph for line in lines for glyph in line]
     width = choose_width(pen, height, rng)
     width = max(min([width, *(height * writing.widest_pen(glyph) for glyph in everything)]), 1.0)
-    glyphs = writing.arrange(lines, width / height, rng) or [[np.zeros((1, 2), np.float32)]]
-    span = float(np.ptp(np.concatenate([s for glyph in glyphs for s in glyph]), axis=0).max())
+    walls: Strokes = []
+    if kind.cells:
+        glyphs, walls = writing.in_cells(lines, width / height, rng)
+    else:
+        glyphs = writing.arrange(lines, width / height, rng) or [[np.zeros((1, 2), np.float32)]]
+    span = float(np.ptp(np.concatenate([s for glyph in [*glyphs, walls] for s in glyph]), axis=0).max())
     if len(everything) > 1:
         shrink = min(1, LARGEST / (height * span))
         height, width = height * shrink, max(width * shrink, 1.0)
-    placed, shape = _placed(kind, glyphs, height, width, rng)
+    (*placed, walls), shape = _placed(kind, [*glyphs, walls], height, width, rng)
     strokes = [stroke for glyph in placed for stroke in glyph] if everything else []
     if pen.pixels:
         width = round(width)
     covered = ink(pen, strokes, shape, height, width, rng)
     pixels = sheet(paper, shape, height, ground, rng)
+    if walls:
+        pixels = printed(pixels, walls, height, rng)
     film = np.array(colour, np.float32)
     share = covered[..., None]
     pixels = pixels * (1 - share * (1 - film)) if pen.stains else pixels * (1 - share) + film * share

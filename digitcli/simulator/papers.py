@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from digitcli.simulator.page import Colour, Pixels, Range, noise
@@ -16,6 +17,14 @@ _LINE_COLOURS: tuple[Colour, ...] = (
     (0.6, 0.62, 0.66),
     (0.62, 0.74, 0.7),
     (0.8, 0.6, 0.6),
+)
+
+_PRINTED: tuple[Colour, ...] = (
+    *_LINE_COLOURS,
+    (0.05, 0.05, 0.05),
+    (0.35, 0.35, 0.38),
+    (0.8, 0.35, 0.25),
+    (0.2, 0.3, 0.6),
 )
 
 
@@ -42,7 +51,7 @@ PAPERS = {
     "yellow sheet": Paper(((0.98, 0.93, 0.55), (0.96, 0.88, 0.6), (0.95, 0.95, 0.7)), grain=0.012),
     "grey sheet": Paper(((0.62, 0.62, 0.61), (0.7, 0.69, 0.66), (0.55, 0.56, 0.58)), grain=0.02),
     "lined": Paper(_SHEET, grain=0.01, ruling="lines", spacing=(0.9, 1.8)),
-    "squared": Paper(_SHEET, grain=0.01, ruling="squares", spacing=(0.3, 1.1)),
+    "squared": Paper(_SHEET, grain=0.01, ruling="squares", spacing=(0.3, 1.8)),
     "dotted": Paper(_SHEET, grain=0.01, ruling="dots", spacing=(0.3, 0.8)),
     "music": Paper(_SHEET, grain=0.01, ruling="staves", spacing=(0.18, 0.35)),
     "cardboard": Paper(((0.72, 0.56, 0.4), (0.66, 0.52, 0.38)), grain=0.05),
@@ -78,6 +87,24 @@ def sheet(
         tint = _LINE_COLOURS[rng.integers(len(_LINE_COLOURS))]
         pixels = pixels * (1 - lines) + np.array(tint, np.float32) * lines
     return pixels.clip(0, 1)
+
+
+def printed(pixels: Pixels, lines: list[Pixels], height: float, rng: np.random.Generator) -> Pixels:
+    """A page, (height, width, 3) in 0-1, with straight lines on it, each (2, 2) of x, y.
+
+    In a colour that can be seen there, all of one thickness; `height` is that of a digit, in pixels.
+    """
+    thickness = max(1.0, height * rng.uniform(0.008, 0.05))
+    covered = np.zeros(pixels.shape[:2], np.uint8)
+    fine = 16  # parts of a pixel that OpenCV tells apart
+    for line in lines:
+        ends = [tuple(np.rint(fine * (point - 0.5)).astype(int).tolist()) for point in line]
+        cv2.line(covered, ends[0], ends[1], 255, max(1, round(thickness)), cv2.LINE_AA, 4)
+    share = (covered * np.float32(rng.uniform(0.4, 1) / 255))[..., None]
+    tint = _PRINTED[rng.integers(len(_PRINTED))]
+    if pixels.mean() < 0.5:
+        tint = (1 - tint[0], 1 - tint[1], 1 - tint[2])
+    return np.asarray(pixels * (1 - share) + np.array(tint, np.float32) * share, np.float32)
 
 
 def _ruling(paper: Paper, shape: tuple[int, int], height: float, rng: np.random.Generator) -> Pixels:

@@ -1,8 +1,11 @@
-"""What is written: digits in lines, letters and scribbles, as strokes measured in heights of a digit."""
+"""What is written: digits in lines, letters and scribbles, as strokes measured in heights of a digit.
+
+What is written in a line stands on it, at y = 1.
+"""
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +34,15 @@ AMBIGUOUS = {
 }
 """Styles left out: people, too, tell them apart only by what stands beside, as a 0 that might be a 6."""
 
+UPSTROKES = {"flag": 6, "flag and foot": 4, "long upstroke": 6}
+"""Weights of the ways to begin a 1 with an upstroke, as half of the world does, and few in MNIST."""
+
+_STEEP, _LEVEL = 35.0, 25.0
+"""Degrees by which the upstroke of a 1 rises at least, and the top of a 7 at most."""
+
+_SHORT, _LONG = 0.2, 0.35
+"""Of the stem's length: an upstroke that is shorter is none, the top of a 7 is at least so long."""
+
 _SEGMENTS = {  # of a display, between the corners of two squares on top of each other
     "a": ((0, 0), (1, 0)),
     "b": ((1, 0), (1, 1)),
@@ -44,12 +56,36 @@ _LIT = ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abc
 
 
 def handwritten(digit: int, rng: np.random.Generator) -> Strokes:
-    """A digit in anyone's hand that anyone can read, of height 1, or less if it is so wide."""
+    """A digit in anyone's hand that anyone can read, of height 1, or less if it is so wide, on its line."""
     styles = [style for style in STYLES[digit] if style.name not in AMBIGUOUS.get(digit, ())]
-    weights = np.array([style.weight for style in styles])
-    glyph = strokes(digit, rng, styles[rng.choice(len(styles), p=weights / weights.sum())].name)
+    weights = np.array([UPSTROKES.get(style.name, style.weight) for style in styles])
+    while True:
+        glyph = strokes(digit, rng, styles[rng.choice(len(styles), p=weights / weights.sum())].name)
+        if is_clear(digit, glyph):
+            break
     width, height = np.ptp(np.concatenate(glyph), axis=0)
-    return [stroke * min(1 / height, WIDEST / width) for stroke in glyph]
+    return _on_line([stroke * min(1 / height, WIDEST / width) for stroke in glyph])
+
+
+def is_clear(digit: int, glyph: Strokes) -> bool:
+    """Whether a person would not take a 1 for a 7 or the other way round; other digits always are.
+
+    A foot or a bar tells them; without these it is the first part of the stroke, which rises steeply to
+    the top of a 1 and runs along the top of a 7.
+    """
+    if digit not in (1, 7) or len(glyph) > 1:
+        return True
+    stroke = glyph[0]
+    start, end = stroke[0], stroke[-1]
+    across = np.array([start[1] - end[1], end[0] - start[0]]) / max(float(np.linalg.norm(end - start)), 1e-6)
+    corner = stroke[np.abs((stroke - start) @ across).argmax()]
+    first, stem = start - corner, end - corner
+    length = float(np.linalg.norm(first) / max(float(np.linalg.norm(stem)), 1e-6))
+    turns = float(first @ stem) > 0  # else it is about straight
+    rises = float(np.degrees(np.arctan2(first[1], -first[0])))
+    if digit == 1:
+        return not turns or length < _SHORT or rises >= _STEEP
+    return length >= _LONG and rises <= _LEVEL
 
 
 def segments(digit: int, rng: np.random.Generator) -> Strokes:
@@ -65,8 +101,8 @@ def segments(digit: int, rng: np.random.Generator) -> Strokes:
 
 
 def letter(rng: np.random.Generator) -> Strokes:
-    """A Latin letter that resembles no digit, its longest side 1."""
-    return _written(LETTERS[rng.integers(len(LETTERS))], rng)
+    """A Latin letter that resembles no digit, its longest side 1, on its line."""
+    return _on_line(_written(LETTERS[rng.integers(len(LETTERS))], rng))
 
 
 def scribble(rng: np.random.Generator) -> Strokes:
@@ -117,12 +153,65 @@ def arrange(lines: list[list[Strokes]], pen: float, rng: np.random.Generator) ->
             points = np.concatenate(glyph) * scale
             low, high = points.min(axis=0), points.max(axis=0)
             base = row * lead + 1 + slope * x + rng.normal(0, 0.03)
-            shift = np.array([x - low[0], base - high[1]])
+            shift = np.array([x - low[0], base - scale])
             placed.append([(stroke * scale + shift).astype(np.float32) for stroke in glyph])
             close = rng.uniform() < touching
             gap = rng.uniform(0, pen) if close else pen + max(spacing * np.exp(rng.normal(0, 0.25)), 0.08)
             x += high[0] - low[0] + gap
     return placed
+
+
+def in_cells(
+    lines: list[list[Strokes]], pen: float, rng: np.random.Generator
+) -> tuple[list[Strokes], Strokes]:
+    """Puts each glyph into a cell of a printed form, all cells alike, some of them left empty.
+
+    pen: its width in heights of a digit. Returns the glyphs, moved, in reading order, and the cells' walls
+    as straight strokes.
+    """
+    sizes = [np.ptp(np.concatenate(glyph), axis=0) for line in lines for glyph in line]
+    widest = max((float(width) for width, _ in sizes), default=0.6)
+    cell = np.array([widest + pen, 1 + pen]) * rng.uniform(1, [1.8, 1.6])
+    gap = rng.uniform(0.05, 0.5) if rng.uniform() < 0.5 else 0.0
+    lead = cell[1] + (rng.uniform(0.1, 0.8) if rng.uniform() < 0.5 else 0)
+    count = max((len(line) for line in lines), default=1) + (
+        int(rng.integers(1, 5)) if rng.uniform() < 0.4 else 0
+    )
+    is_comb = gap == 0 and rng.uniform() < 0.15
+    placed: list[Strokes] = []
+    walls: Strokes = []
+    for row, glyphs in enumerate(lines or [[]]):
+        for column in range(count):
+            low = np.array([column * (cell[0] + gap), row * lead])
+            walls += _walls(low, low + cell, is_comb)
+            if column < len(glyphs):
+                points = np.concatenate(glyphs[column])
+                free = cell - np.ptp(points, axis=0) - pen
+                shift = (
+                    low
+                    + pen / 2
+                    + free * (0.5 + rng.normal(0, 0.16, 2).clip(-0.45, 0.45))
+                    - points.min(axis=0)
+                )
+                placed.append([(stroke + shift).astype(np.float32) for stroke in glyphs[column]])
+    return placed, walls
+
+
+def _walls(low: NDArray[np.float64], high: NDArray[np.float64], is_comb: bool) -> Strokes:
+    """The outline of a cell; of a comb, which is open above, the lower part alone."""
+    (left, top), (right, bottom) = low, high
+    if is_comb:
+        top = bottom - 0.4 * (bottom - top)
+    corners = [(left, top), (left, bottom), (right, bottom), (right, top)]
+    if not is_comb:
+        corners.append(corners[0])
+    return [np.array(ends, np.float32) for ends in pairwise(corners)]
+
+
+def _on_line(glyph: Strokes) -> Strokes:
+    """Its lowest point at y = 1."""
+    down = np.array((0, 1 - np.concatenate(glyph)[:, 1].max()), np.float32)
+    return [stroke + down for stroke in glyph]
 
 
 def _written(style: Style, rng: np.random.Generator) -> Strokes:
