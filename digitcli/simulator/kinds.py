@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.simulator import cameras, lamps, settings, writing
+from digitcli.simulator.forms import in_cells
 from digitcli.simulator.page import Colour, Page, Points, Range, Step, as_image, log_uniform, noise
 from digitcli.simulator.papers import PAPERS, printed, sheet
 from digitcli.simulator.pens import PENS, choose_width, ink
@@ -253,7 +254,7 @@ def _draw(
     width = max(min([width, *(height * writing.widest_pen(glyph) for glyph in everything)]), 1.0)
     walls: Strokes = []
     if kind.cells:
-        glyphs, walls = writing.in_cells(lines, width / height, rng)
+        glyphs, walls = in_cells(lines, width / height, rng)
     else:
         glyphs = writing.arrange(lines, width / height, rng) or [[np.zeros((1, 2), np.float32)]]
     span = float(np.ptp(np.concatenate([s for glyph in [*glyphs, walls] for s in glyph]), axis=0).max())

@@ -5,7 +5,7 @@ What is written in a line stands on it, at y = 1.
 
 from __future__ import annotations
 
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,53 +159,6 @@ def arrange(lines: list[list[Strokes]], pen: float, rng: np.random.Generator) ->
             gap = rng.uniform(0, pen) if close else pen + max(spacing * np.exp(rng.normal(0, 0.25)), 0.08)
             x += high[0] - low[0] + gap
     return placed
-
-
-def in_cells(
-    lines: list[list[Strokes]], pen: float, rng: np.random.Generator
-) -> tuple[list[Strokes], Strokes]:
-    """Puts each glyph into a cell of a printed form, all cells alike, some of them left empty.
-
-    pen: its width in heights of a digit. Returns the glyphs, moved, in reading order, and the cells' walls
-    as straight strokes.
-    """
-    sizes = [np.ptp(np.concatenate(glyph), axis=0) for line in lines for glyph in line]
-    widest = max((float(width) for width, _ in sizes), default=0.6)
-    cell = np.array([widest + pen, 1 + pen]) * rng.uniform(1, [1.8, 1.6])
-    gap = rng.uniform(0.05, 0.5) if rng.uniform() < 0.5 else 0.0
-    lead = cell[1] + (rng.uniform(0.1, 0.8) if rng.uniform() < 0.5 else 0)
-    count = max((len(line) for line in lines), default=1) + (
-        int(rng.integers(1, 5)) if rng.uniform() < 0.4 else 0
-    )
-    is_comb = gap == 0 and rng.uniform() < 0.15
-    placed: list[Strokes] = []
-    walls: Strokes = []
-    for row, glyphs in enumerate(lines or [[]]):
-        for column in range(count):
-            low = np.array([column * (cell[0] + gap), row * lead])
-            walls += _walls(low, low + cell, is_comb)
-            if column < len(glyphs):
-                points = np.concatenate(glyphs[column])
-                free = cell - np.ptp(points, axis=0) - pen
-                shift = (
-                    low
-                    + pen / 2
-                    + free * (0.5 + rng.normal(0, 0.16, 2).clip(-0.45, 0.45))
-                    - points.min(axis=0)
-                )
-                placed.append([(stroke + shift).astype(np.float32) for stroke in glyphs[column]])
-    return placed, walls
-
-
-def _walls(low: NDArray[np.float64], high: NDArray[np.float64], is_comb: bool) -> Strokes:
-    """The outline of a cell; of a comb, which is open above, the lower part alone."""
-    (left, top), (right, bottom) = low, high
-    if is_comb:
-        top = bottom - 0.4 * (bottom - top)
-    corners = [(left, top), (left, bottom), (right, bottom), (right, top)]
-    if not is_comb:
-        corners.append(corners[0])
-    return [np.array(ends, np.float32) for ends in pairwise(corners)]
 
 
 def _on_line(glyph: Strokes) -> Strokes:
