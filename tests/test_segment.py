@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -109,6 +111,30 @@ def test_a_decimal_point_and_a_line_of_blocks_are_no_digits() -> None:
     draw.rectangle((100, 120, 160, 180), fill=0)
     draw.rectangle((200, 120, 260, 180), fill=0)
     assert text_of(read_many(image, nearest_or_none)) == "4823"
+
+
+@pytest.mark.parametrize("colour", [0, 120])
+@pytest.mark.parametrize("apart", [0, 6])
+def test_walls_of_the_cells_of_a_form_are_no_digits(apart: int, colour: int) -> None:
+    image = page("4823", gap=34)
+    boxes = [digit.box for digit in read_many(image, nearest)[0]]
+    walls = [box[0] - 16 for box in boxes] + [boxes[-1][0] + boxes[-1][2] + 16 + 60 * n for n in range(3)]
+    draw = ImageDraw.Draw(image)
+    for left, right in pairwise(walls):
+        draw.rectangle((left, 8, right - apart, 92), outline=colour, width=2)
+    assert text_of(read_many(image, nearest)) == "4823"
+
+
+def test_a_plus_and_an_equals_sign_are_no_digits() -> None:
+    image = page("4823", gap=50)
+    boxes = [digit.box for digit in read_many(image, nearest)[0]]
+    plus, equals = (boxes[n][0] + boxes[n][2] + 25 for n in (0, 2))
+    draw = ImageDraw.Draw(image)
+    draw.line([(plus - 14, 50), (plus + 14, 50)], fill=0, width=6)
+    draw.line([(plus, 36), (plus, 64)], fill=0, width=6)
+    draw.line([(equals - 13, 44), (equals + 13, 44)], fill=0, width=6)
+    draw.line([(equals - 13, 58), (equals + 13, 58)], fill=0, width=6)
+    assert text_of(read_many(image, nearest)) == "4823"
 
 
 def test_a_broken_stroke_is_one_digit() -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from digitcli.data.digits import CLASSES, SIDE
 from digitcli.data.simulated import known_kinds, opened
 from digitcli.detector.find import AREA, LARGEST, resized
-from digitcli.simulator import NOT_DIGITS, mixed, not_digits, picture
+from digitcli.simulator import KINDS, NOT_DIGITS, mixed, not_digits, picture
 
 TALLEST = 180
 """Height of a digit in pixels as it is drawn: larger ones take long, and look the same when reduced."""
@@ -27,6 +27,9 @@ LONGEST, MOST_LINES = 10, 4
 WITHOUT, LAID, MIXED, SINGLE = 0.1, 0.25, 0.14, 0.15
 """Shares of the pages: without a digit, with MNIST's digits, with letters or signs between digits, with one
 digit. The rest has several."""
+
+FORMS = 0.1
+"""Share of the pages that are forms with a cell for each digit, beyond those that chance makes such."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,13 @@ def page(rng: np.random.Generator, real: NDArray[np.uint8], of: NDArray[np.uint8
     real: (n, 28, 28) uint8, 0 paper to 255 ink, of: (n,) their labels: the digits that are laid on grounds.
     """
     kinds = known_kinds(TALLEST)
-    kind = kinds[rng.integers(len(kinds))]
+    forms = [name for name in kinds if KINDS[name].cells]
+    some = forms if rng.uniform() < FORMS else kinds
+    kind = some[rng.integers(len(some))]
     choice = rng.uniform()
-    if choice < WITHOUT:
+    if choice < WITHOUT and some is forms:
+        drawn = not_digits("blank", rng, forms, tallest=TALLEST)
+    elif choice < WITHOUT:
         drawn = not_digits(NOT_DIGITS[rng.integers(len(NOT_DIGITS))], rng, kinds, tallest=TALLEST)
     elif choice < WITHOUT + LAID:
         ground = not_digits("blank", rng, kinds, tallest=TALLEST)

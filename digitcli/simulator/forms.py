@@ -25,13 +25,12 @@ def in_cells(
     gap = rng.uniform(0.05, 0.5) if rng.uniform() < 0.5 else 0.0
     lead = cell[1] + (rng.uniform(0.1, 0.8) if rng.uniform() < 0.5 else 0)
     empty = int(rng.integers(1, 5)) if rng.uniform() < 0.4 else 0
-    is_comb = gap == 0 and rng.uniform() < 0.15
     placed: list[Strokes] = []
     walls: Strokes = []
     for row, glyphs in enumerate(lines or [[]]):
         for column in range(max((len(line) for line in lines), default=1) + empty):
             corner = np.array([column * (cell[0] + gap), row * lead])
-            walls += _walls(corner, corner + cell, is_comb)
+            walls += _walls(corner, corner + cell)
             if column < len(glyphs):
                 points = np.concatenate(glyphs[column])
                 free = cell - np.ptp(points, axis=0) - pen
@@ -41,12 +40,8 @@ def in_cells(
     return placed, walls
 
 
-def _walls(low: NDArray[np.float64], high: NDArray[np.float64], is_comb: bool) -> Strokes:
-    """The outline of a cell; of a comb, which is open above, the lower part alone."""
+def _walls(low: NDArray[np.float64], high: NDArray[np.float64]) -> Strokes:
+    """The four sides of a cell."""
     (left, top), (right, bottom) = low, high
-    if is_comb:
-        top = bottom - 0.4 * (bottom - top)
-    corners = [(left, top), (left, bottom), (right, bottom), (right, top)]
-    if not is_comb:
-        corners.append(corners[0])
+    corners = [(left, top), (left, bottom), (right, bottom), (right, top), (left, top)]
     return [np.array(ends, np.float32) for ends in pairwise(corners)]

@@ -1,4 +1,7 @@
-"""Signs that stand between digits, in sums, dates, prices and telephone numbers, and are none."""
+"""Signs that stand between digits, in sums, prices and telephone numbers, and are none.
+
+Slashes and brackets are left out: a detector that learns them misses ones that lean.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,6 @@ _SIGNS = {
     "plus": "0,52 50,52 | 25,26 25,78",
     "equals": "0,42 45,42 | 0,62 45,62",
     "times": "0,40 42,86 | 42,40 0,86",
-    "slash": "46,-18 23,50 0,118",
-    "opening bracket": "22,-18 9,8 2,36 0,50 2,64 9,92 22,118",
-    "closing bracket": "0,-18 13,8 20,36 22,50 20,64 13,92 0,118",
 }
 """Strokes separated by "|", of points "x,y" in hundredths of a digit's height; the line is at y = 100."""
 
