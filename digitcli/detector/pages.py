@@ -55,10 +55,9 @@ def page(rng: np.random.Generator, real: NDArray[np.uint8], of: NDArray[np.uint8
     some = forms if rng.uniform() < FORMS else kinds
     kind = some[rng.integers(len(some))]
     choice = rng.uniform()
-    if choice < WITHOUT and some is forms:
-        drawn = not_digits("blank", rng, forms, tallest=TALLEST)
-    elif choice < WITHOUT:
-        drawn = not_digits(NOT_DIGITS[rng.integers(len(NOT_DIGITS))], rng, kinds, tallest=TALLEST)
+    if choice < WITHOUT:
+        what = "blank" if some is forms else NOT_DIGITS[rng.integers(len(NOT_DIGITS))]
+        drawn = not_digits(what, rng, some, tallest=TALLEST)
     elif choice < WITHOUT + LAID:
         ground = not_digits("blank", rng, kinds, tallest=TALLEST)
         return _laid(_sized(opened(ground.image), [])[0], real, of, rng)

@@ -77,7 +77,7 @@ def is_clear(digit: int, glyph: Strokes) -> bool:
         return True
     stroke = glyph[0]
     start, end = stroke[0], stroke[-1]
-    across = np.array([start[1] - end[1], end[0] - start[0]]) / max(float(np.linalg.norm(end - start)), 1e-6)
+    across = np.array([start[1] - end[1], end[0] - start[0]])
     corner = stroke[np.abs((stroke - start) @ across).argmax()]
     first, stem = start - corner, end - corner
     length = float(np.linalg.norm(first) / max(float(np.linalg.norm(stem)), 1e-6))
