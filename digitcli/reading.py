@@ -42,6 +42,9 @@ _APART = 0.2
 _AS_TALL = 0.5
 """Height of another digit, as a share of the tallest one's."""
 
+_MOST = 0.5
+"""Of the picture; where ink was looked for in less, within a frame, there may be other digits outside."""
+
 _WIDE = 1.1
 """Width, in heights, from which on what is read with doubt may be several digits that touch."""
 
@@ -77,7 +80,7 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
             ones.append(_without_ink(image, probabilities))
             continue
         one = One(reading.pixels, next(rows), reading.box)
-        several = reading.ink is not None and _apart(reading.ink)
+        several = reading.ink is not None and (_apart(reading.ink) or _share(reading.ink, image) < _MOST)
         if _sureness(one) < SURE and reading.ink is not None:  # MNIST's form leaves nothing to find
             several = several or reading.box[2] >= _WIDE * reading.box[3]
             wholes = list(islice(others, MOST_READINGS))
@@ -121,6 +124,11 @@ def _classified(found: list[Reading], probabilities: Probabilities) -> NDArray[n
     if not found:
         return np.zeros((0, 10), np.float32)
     return probabilities(np.stack([each.pixels for each in found]))
+
+
+def _share(ink: Ink, image: Image.Image) -> float:
+    """How much of the picture the ink was looked for in, 0-1."""
+    return ink.mask.size * ink.scale**2 / (image.width * image.height)
 
 
 def _apart(ink: Ink) -> bool:

@@ -76,6 +76,19 @@ def test_digits_side_by_side_are_several(text: str) -> None:
     assert one(page(text)).several
 
 
+@pytest.mark.parametrize(("cells", "several"), [(1, False), (2, True), (4, True)])
+def test_a_frame_is_looked_into_but_of_several_each_may_hold_a_digit(cells: int, several: bool) -> None:
+    form = Image.new("L", (cells * 110 + 10, 130), 255)
+    for cell in range(cells):
+        ImageDraw.Draw(form).rectangle((cell * 110 + 10, 10, cell * 110 + 110, 120), outline=0, width=3)
+    form.paste(page("7").crop((20, 15, 100, 105)), (20, 20))
+    read = one(form)
+    assert read.several == several
+    assert read.box is not None
+    left, _, width, _ = read.box
+    assert 20 < left < left + width < 100
+
+
 def test_what_is_wide_is_several_only_if_it_is_read_with_doubt() -> None:
     touching = page("08", gap=-4)
     assert not one(touching).several
