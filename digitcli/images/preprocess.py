@@ -15,6 +15,7 @@ from digitcli.images.geometry import SIDE, centre_by_mass, fit_in_20x20, is_in_m
 from digitcli.images.ink import Box, Ink, box_of, find_ink, grown, largest_group, runs_over_edge
 from digitcli.images.lines import frame_inside, without_lines
 from digitcli.images.paper import Light
+from digitcli.images.rings import inside_ring
 from digitcli.images.strokes import even_strokes
 
 WORKING_SIDE = 256
@@ -145,9 +146,16 @@ def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
             continue
         field = (0, 0, image.width, image.height)
         cleaned = without_lines(ink.mask)
+        ringed = inside_ring(cleaned)
+        # What touches its ring may also be all of a digit, such as a 0 with a slash.
+        apart = ringed is not None and not (grown(ringed) & cleaned & ~ringed).any()
+        if ringed is not None and apart:
+            yield _Look(f"{name}, inside the ring", ink.only(ringed), light, field)
         if cleaned is not ink.mask:
             yield _Look(f"{name}, without lines", ink.only(cleaned), light, field)
         yield _Look(name, ink, light, field)
+        if ringed is not None and not apart:
+            yield _Look(f"{name}, inside the ring", ink.only(ringed), light, field)
         if strong := find_ink(contrast, factor, strict=True):
             yield _Look(f"{name}, strong ink", strong, light, field, strict=True)
 
