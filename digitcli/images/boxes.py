@@ -40,9 +40,6 @@ _LARGE = 0.5
 _FILLED, _BROAD = 0.9, 0.5
 """Of its box that a block fills, and its width in heights, at least."""
 
-_RINGED = 0.4
-"""Of a ring's longer side that the digit in it takes at least."""
-
 
 def in_box(image: Image.Image, box: NDArray[np.float32]) -> list[tuple[NDArray[np.uint8], Box]]:
     """The digit in a box in the ways to see it: (28, 28) uint8, and left, top, right, bottom of its ink.
@@ -94,7 +91,6 @@ def _masks(ink: Ink, box: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
     choices = [within | (some & (areas >= _OF_ALL * areas.sum()))]
     if _side(parts, within) >= _LARGE * max(bottom - top, right - left):
         choices.insert(0, within)
-        choices.append(within & ~_rings(parts, within))
     for chosen in choices:
         mask = np.zeros_like(ink.mask)
         mask[inside] = parts.mask(chosen)[inside]
@@ -115,11 +111,3 @@ def _side(parts: Components, chosen: NDArray[np.bool_]) -> int:
         return 0
     boxes = parts.boxes[chosen]
     return int((boxes[:, 2:].max(axis=0) - boxes[:, :2].min(axis=0)).max())
-
-
-def _rings(parts: Components, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which of some parts have another one inside that is large enough to be a digit; (n,)."""
-    inner, outer = parts.boxes[None], parts.boxes[:, None]
-    around = (outer[..., :2] < inner[..., :2]).all(axis=2) & (outer[..., 2:] > inner[..., 2:]).all(axis=2)
-    large = parts.sides[None] >= _RINGED * parts.sides[:, None]
-    return np.asarray((around & large & chosen[None] & chosen[:, None]).any(axis=1))
