@@ -80,7 +80,9 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
             ones.append(_without_ink(image, probabilities))
             continue
         one = One(reading.pixels, next(rows), reading.box)
-        several = reading.ink is not None and (_apart(reading.ink) or _share(reading.ink, image) < _MOST)
+        several = reading.ink is not None and (
+            _apart(reading.ink, reading.box) or _share(reading.ink, image) < _MOST
+        )
         if _sureness(one) < SURE and reading.ink is not None:  # MNIST's form leaves nothing to find
             several = several or reading.box[2] >= _WIDE * reading.box[3]
             wholes = list(islice(others, MOST_READINGS))
@@ -131,12 +133,21 @@ def _share(ink: Ink, image: Image.Image) -> float:
     return ink.mask.size * ink.scale**2 / (image.width * image.height)
 
 
-def _apart(ink: Ink) -> bool:
-    """Whether there is something as tall as a digit at more than one place."""
+def _apart(ink: Ink, digit: Box) -> bool:
+    """Whether there is something as tall as a digit in more than one place, or beside the digit read.
+
+    digit: left, top, width, height in pixels of the picture.
+    """
     parts = find_components(ink.mask)
     chosen = on_page(parts, ink.mask.shape, several=True)
     names = groups(parts, chosen, _APART)
+    heights = parts.boxes[:, 3] - parts.boxes[:, 1]
     # Not numpy.unique, which takes 10 ms to import.
     each = set(names[chosen].tolist())
-    heights = [np.ptp(parts.boxes[chosen & (names == name)][:, [1, 3]]) for name in each]
-    return int(np.count_nonzero(np.array(heights) >= _AS_TALL * max(heights, default=0))) > 1
+    places = np.array([np.ptp(parts.boxes[chosen & (names == name)][:, [1, 3]]) for name in each])
+    if np.count_nonzero(places >= _AS_TALL * places.max(initial=0)) > 1:
+        return True
+    ends = digit[0] + digit[2]
+    tall = parts.boxes[chosen & (heights >= _AS_TALL * heights[chosen].max(initial=0))]
+    on_picture = [ink.on_picture(tuple(box)) for box in tall.tolist()]
+    return any(right <= digit[0] or left >= ends for left, _, right, _ in on_picture)

@@ -106,6 +106,16 @@ def test_what_is_read_with_doubt_is_several_if_so_many_are_found_in_it(
     assert one(page("8"), always(0.3, 0.3)).several is several
 
 
+def test_paler_ink_beside_a_digit_makes_several_however_near_it_is() -> None:
+    beside, pale = page("8"), page("1").point(lambda level: 120 + level * 135 // 255)
+    middle = 88
+    beside.paste(pale.crop((30, 0, 30 + beside.width - middle, beside.height)), (middle, 0))
+    read = one(beside)
+    assert read.box is not None
+    assert read.box[0] + read.box[2] <= middle
+    assert read.several
+
+
 def test_a_broken_stroke_dust_and_a_line_below_do_not_make_several() -> None:
     image = page("5")
     draw = ImageDraw.Draw(image)
