@@ -38,6 +38,19 @@ def test_digits_in_mnist_form_pass_unchanged() -> None:
         assert np.array_equal(to_mnist(Image.fromarray(255 - digit)), digit)
 
 
+@pytest.mark.parametrize("times", [2, 10, 33])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_so_do_those_that_were_enlarged_to_squares(times: int, mode: str) -> None:
+    digit = to_mnist(Image.fromarray(DIGITS[0]))
+    large = Image.fromarray(digit).resize((28 * times, 28 * times), Image.Resampling.NEAREST).convert(mode)
+    (reading,) = readings(large)
+    assert np.array_equal(reading.pixels, digit)
+    rows, columns = np.nonzero(np.asarray(large.convert("L")))
+    assert reading.box == (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
+    large.putpixel((0, 5), 1 if mode == "L" else (1, 1, 1))
+    assert next(readings(large)).name != "as it is"
+
+
 def test_the_longer_side_is_20_and_the_centre_of_mass_in_the_middle_pixel() -> None:
     rows, columns = np.nonzero(BLACK_ON_WHITE)
     assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
 from digitcli.images import paper
 from digitcli.images.geometry import SIDE, centre_by_mass, fit_in_20x20, is_in_mnist_form
@@ -58,8 +58,10 @@ def readings(image: Image.Image) -> Iterator[Reading]:
 
     They are worked out as they are asked for: most pictures are read well by the first.
     """
-    if image.size == (SIDE, SIDE) and (finished := _in_mnist_form(image)) is not None:
-        left, top, width, height = cv2.boundingRect(finished)
+    own = _own_pixels(image)
+    if own is not None and (finished := _in_mnist_form(own)) is not None:
+        times = image.width // SIDE
+        left, top, width, height = (times * each for each in cv2.boundingRect(finished))
         yield Reading("as it is", finished, (left, top, width, height))
         return
     seen: list[NDArray[np.uint8]] = []
@@ -81,6 +83,15 @@ def _likeliest_first(image: Image.Image) -> Iterator[tuple[_Look, NDArray[np.boo
         else:
             yield look, digit
     yield from doubtful
+
+
+def _own_pixels(image: Image.Image) -> Image.Image | None:
+    """A picture of 28x28 that may have been enlarged, each pixel to a square; None if it is another one."""
+    if image.width != image.height or image.width % SIDE:
+        return None
+    small = image.resize((SIDE, SIDE), Image.Resampling.NEAREST)
+    squares = small.resize(image.size, Image.Resampling.NEAREST)
+    return None if ImageChops.difference(image, squares).getbbox() else small
 
 
 def _in_mnist_form(image: Image.Image) -> NDArray[np.uint8] | None:
