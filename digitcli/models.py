@@ -115,11 +115,11 @@ PRESETS = {
         Recipe(lr=0.008, schedule="cosine", val_split=0.05, augment=True, average=0.999),
     ),
     "best": Preset(
-        "four networks like cnn that read together",
+        "three networks like cnn, twice as wide, that read together",
         99.75,
-        ModelSpec(channels=(16, 32, 64), depth=2),
+        ModelSpec(channels=(32, 64, 128), depth=2),
         Recipe(lr=0.008, schedule="cosine", epochs=16, val_split=0.05, augment=True, average=0.999),
-        members=4,
+        members=3,
     ),
     "mlp-512-64": Preset(
         "784-512-64-10, ReLU, Adam",
