@@ -59,7 +59,13 @@ def warp(
     of, which: the images are these of so many, and get the warps that they get when all are given.
     """
     count = len(images) if of is None else of
-    return _resample(images, *_sources(count, rng, bounds, which))
+    u, heights = (each[:, which] for each in _drawn(count, rng, bounds))
+    warped = np.empty_like(images)
+    # Where its pixels come from takes eight times the memory of an image.
+    for first in range(0, len(images), _CHUNK):
+        chunk = slice(first, first + _CHUNK)
+        warped[chunk] = _resample(images[chunk], *_sources(u[:, chunk], heights[:, chunk], bounds))
+    return warped
 
 
 def views(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
@@ -70,19 +76,25 @@ def views(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
     rng = np.random.default_rng(0)
     others = []
     for _ in range(count - 1):
-        x, y = _sources(1, rng, SMALL)
+        x, y = _sources(*_drawn(1, rng, SMALL), SMALL)
         others.append(_resample(images, *(np.broadcast_to(each, images.shape) for each in (x, y))))
     return np.stack([images, *others])
 
 
-def _sources(
-    count: int, rng: np.random.Generator, bounds: Warp, which: NDArray[np.integer] | slice = ALL
+def _drawn(
+    count: int, rng: np.random.Generator, bounds: Warp
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where each pixel of warped images comes from: x and y, (n, 28, 28) in pixels.
+    """What decides `count` warps: (7, count) between -1 and 1, and the heights of bumps, (2, count, k, k)."""
+    knots = len(_SPLINES)
+    u = rng.uniform(-1, 1, (7, count)).astype(np.float32)
+    shape = (2, count, knots, knots)
+    return u, rng.standard_normal(shape, np.float32) if bounds.elastic else np.zeros(shape, np.float32)
 
-    Amounts are drawn for `count` images, and used for the n `which` of them.
-    """
-    u = rng.uniform(-1, 1, (7, count)).astype(np.float32)[:, which]
+
+def _sources(
+    u: NDArray[np.float32], heights: NDArray[np.float32], bounds: Warp
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where each pixel of warped images comes from: x and y, (n, 28, 28) in pixels. u, heights: as drawn."""
     angle = u[0] * math.radians(bounds.rotation)
     shear_x, shear_y = bounds.shear * u[1], bounds.shear * u[2]
     scale_x, scale_y = 1 + bounds.scale * u[3], 1 + bounds.scale * u[4]
@@ -94,8 +106,6 @@ def _sources(
     # Products of whole matrices would round differently for different numbers of images.
     x, y = (a * column + b * row + c for a, b, c in (np.stack(to)[..., None, None] for to in (to_x, to_y)))
     if bounds.elastic:
-        knots = len(_SPLINES)
-        heights = rng.standard_normal((2, count, knots, knots), np.float32)[:, which]
         move_x, move_y = bounds.elastic * (_SPLINES.T @ heights @ _SPLINES)
         x, y = x + move_x, y + move_y
     return x, y
