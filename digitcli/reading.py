@@ -42,7 +42,7 @@ _APART = 0.2
 _AS_TALL = 0.5
 """Height of another digit, as a share of the tallest one's."""
 
-_MOST = 0.5
+_INNER = 0.5
 """Of the picture; where ink was looked for in less, within a frame, there may be other digits outside."""
 
 _WIDE = 1.1
@@ -81,7 +81,7 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
             continue
         one = One(reading.pixels, next(rows), reading.box)
         several = reading.ink is not None and (
-            _apart(reading.ink, reading.box) or _share(reading.ink, image) < _MOST
+            _apart(reading.ink, reading.box) or _share(reading.ink, image) < _INNER
         )
         if _sureness(one) < SURE and reading.ink is not None:  # MNIST's form leaves nothing to find
             several = several or reading.box[2] >= _WIDE * reading.box[3]

@@ -357,7 +357,7 @@ def test_wrong_usage_has_exit_code_2(digitcli: Run, words: list[str]) -> None:
 @pytest.fixture
 def number() -> list[list[int]]:
     """number.png, 31 above 74, drawn; returns the four boxes that the digits were drawn in."""
-    digits = synthetic.generate(40, seed=3)
+    digits = synthetic.generate(40, seed=5)
     image = Image.new("L", (240, 260), 255)
     boxes = []
     for digit, (left, top) in zip((3, 1, 7, 4), ((20, 20), (130, 20), (20, 150), (130, 150)), strict=True):
