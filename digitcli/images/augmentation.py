@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import astuple, dataclass
 
 import cv2
@@ -60,12 +61,7 @@ def warp(
     """
     count = len(images) if of is None else of
     u, heights = (each[:, which] for each in _drawn(count, rng, bounds))
-    warped = np.empty_like(images)
-    # Where its pixels come from takes eight times the memory of an image.
-    for first in range(0, len(images), _CHUNK):
-        chunk = slice(first, first + _CHUNK)
-        warped[chunk] = _resample(images[chunk], *_sources(u[:, chunk], heights[:, chunk], bounds))
-    return warped
+    return _resample(images, lambda chunk: _sources(u[:, chunk], heights[:, chunk], bounds))
 
 
 def views(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
@@ -74,11 +70,12 @@ def views(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
     images: (n, 28, 28) uint8. Returns (count, n, 28, 28).
     """
     rng = np.random.default_rng(0)
-    others = []
-    for _ in range(count - 1):
-        x, y = _sources(*_drawn(1, rng, SMALL), SMALL)
-        others.append(_resample(images, *(np.broadcast_to(each, images.shape) for each in (x, y))))
-    return np.stack([images, *others])
+
+    def another() -> NDArray[np.uint8]:
+        source = _sources(*_drawn(1, rng, SMALL), SMALL)
+        return _resample(images, lambda chunk: source)
+
+    return np.stack([images, *(another() for _ in range(count - 1))])
 
 
 def _drawn(
@@ -111,17 +108,24 @@ def _sources(
     return x, y
 
 
-def _resample(images: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _resample(
+    images: NDArray[np.uint8], sources: Callable[[slice], tuple[NDArray[np.float32], NDArray[np.float32]]]
+) -> NDArray[np.uint8]:
+    """The images, each pixel from where `sources` has it: x and y of a chunk of them, or one for all.
+
+    They are asked for chunk by chunk, since they take eight times the memory of the images.
+    """
     height = SIDE + 2 * _MARGIN
     warped = np.empty_like(images)
     for first in range(0, len(images), _CHUNK):
         chunk = slice(first, first + _CHUNK)
+        x, y = (np.broadcast_to(each, images[chunk].shape) for each in sources(chunk))
         # One call for a thousand images: they stand below one another in one tall picture.
         tall = np.pad(images[chunk], ((0, 0), (_MARGIN, _MARGIN), (0, 0))).reshape(-1, SIDE)
         tops = np.arange(len(tall) // height, dtype=np.float32)[:, None, None] * height + _MARGIN
         # Rounded as OpenCV does it, but before the rows get so high that a float cannot tell.
-        rows = ((y[chunk].clip(-1, SIDE) * _FINENESS).round() / _FINENESS + tops).reshape(-1, SIDE)
-        result = cv2.remap(tall, x[chunk].reshape(-1, SIDE), rows, cv2.INTER_LINEAR)
+        rows = ((y.clip(-1, SIDE) * _FINENESS).round() / _FINENESS + tops).reshape(-1, SIDE)
+        result = cv2.remap(tall, x.reshape(-1, SIDE), rows, cv2.INTER_LINEAR)
         warped[chunk] = result.reshape(-1, SIDE, SIDE)
     return warped
 
