@@ -37,7 +37,8 @@ _FEWEST_DOTS = 8
 class Ink:
     """What was found on the paper.
 
-    strength: (height, width) float32, 0 paper to 1 ink, with the soft edges of the strokes.
+    strength: (height, width) float32, 0 paper to 1 ink, with the soft edges of the strokes; more than 1 where
+    ink is darker than most of it.
     mask: (height, width), where strokes are.
     scale: how many pixels of the picture one of these is wide.
     left, top: where in the picture these begin, in its pixels.
@@ -93,7 +94,7 @@ def find_ink(contrast: NDArray[np.float32], scale: float = 1.0, *, strict: bool 
     if not sure.all():
         mask = parts.mask(sure)
     floor = 2 * noise
-    soft = ((contrast - floor) / np.float32(max(strength - floor, 1))).clip(0, 1)
+    soft = ((contrast - floor) / np.float32(max(strength - floor, 1))).clip(0)
     return Ink(soft * grown(mask), mask, scale)
 
 
@@ -162,7 +163,7 @@ def largest_group(ink: Ink) -> Mask:
     chosen = on_page(parts, ink.mask.shape)
     # Beside the digit's own strokes, paler parts are dots and lines of the paper, or what a shadow left.
     darkest = np.zeros(len(parts) + 1, np.float32)
-    np.maximum.at(darkest, parts.labels[ink.mask], ink.strength[ink.mask])
+    np.maximum.at(darkest, parts.labels[ink.mask], ink.strength[ink.mask].clip(max=1))
     largest = int(np.where(chosen, parts.areas, 0).argmax())
     chosen &= darkest[1:] >= _PALEST * darkest[largest + 1]
     names = groups(parts, chosen, 0.25)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from digitcli.images import paper
-from digitcli.images.geometry import SIDE, centre_by_mass, fit_in_20x20, is_in_mnist_form
+from digitcli.images.geometry import BOX, SIDE, centre_by_mass, fit_in_20x20, is_in_mnist_form
 from digitcli.images.ink import Box, Ink, box_of, find_ink, grown, largest_group, runs_over_edge
 from digitcli.images.lines import frame_inside, without_lines
 from digitcli.images.paper import Light
 from digitcli.images.rings import inside_ring
-from digitcli.images.strokes import even_strokes
+from digitcli.images.strokes import even_strokes, stroke_width
 
 WORKING_SIDE = 256
 """Larger pictures are reduced below this to find one digit; what is found is looked at closer."""
@@ -26,6 +26,12 @@ _LEGIBLE = 60
 
 _DEEPEST = 3
 """Frames within frames."""
+
+_PALEST_EDGE = 0.03
+"""Strength of what still belongs to a digit that has MNIST's size, 20 pixels, already."""
+
+_HAIR = 1.25
+"""Pixels; in 20x20 hardly any stroke of MNIST is thinner, and those drawn one pixel wide are."""
 
 
 @dataclass(frozen=True)
@@ -178,8 +184,12 @@ def is_new(pixels: NDArray[np.uint8], seen: Iterable[NDArray[np.uint8]]) -> bool
 
 def in_28x28(digit: Ink) -> NDArray[np.uint8]:
     """Ink that is one digit, in MNIST's form: (28, 28) uint8."""
+    left, top, right, bottom = box_of(digit.strength > _PALEST_EDGE)
+    own_pixels = digit.strength[top:bottom, left:right]
+    if max(own_pixels.shape) == BOX and stroke_width(own_pixels > 0.5) > _HAIR:
+        return centre_by_mass(fit_in_20x20(own_pixels))  # which scales nothing, so that no pixel is blurred
     left, top, right, bottom = box_of(digit.mask)
-    return centre_by_mass(fit_in_20x20(even_strokes(digit.strength[top:bottom, left:right])))
+    return centre_by_mass(fit_in_20x20(even_strokes(digit.strength[top:bottom, left:right].clip(max=1))))
 
 
 def _with_size(box: Box) -> Box:
