@@ -20,6 +20,9 @@ _SUREST = 0.995
 _BADLY_CUT = 0.05
 """Share of the digits that are not cut out well."""
 
+_NEW = 0.25
+"""Of the detector's word on which digit it is; what misleads a classifier tends to mislead it as well."""
+
 _LEAST = 1e-9
 """Probability of what was seen, where detector and classifier rule out all that the other sees."""
 
@@ -35,11 +38,13 @@ def seen_twice(score: float, named: NDArray[np.float32], row: NDArray[np.float32
     score: of there being a digit, 0-1, and named: (10,), which one, as the detector has it.
     row: (10,), as from a classifier; what it lacks to 1 is the probability of no digit, which is expected in
     NO_DIGITS of what it sees. Returns (10,), which lack to 1 the probability of no digit. By Bayes' rule, the
-    two being independent where they err; a digit that was cut out badly looks like none to the classifier.
+    two being independent where they err on whether it is one; a digit that was cut out badly looks like none
+    to the classifier.
     """
     score = min(score, _SUREST)
     seen_as_none = max(1 - float(row.sum()), 0.0) / NO_DIGITS
     seen_as_digits = row * (CLASSES / (1 - NO_DIGITS))
-    digits = score * named * ((1 - _BADLY_CUT) * seen_as_digits + _BADLY_CUT * seen_as_none)
+    likely = named**_NEW / (named**_NEW).sum()
+    digits = score * likely * ((1 - _BADLY_CUT) * seen_as_digits + _BADLY_CUT * seen_as_none)
     none = (1 - score) * seen_as_none
     return np.asarray(digits / max(float(digits.sum()) + none, _LEAST), np.float32)

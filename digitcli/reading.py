@@ -27,12 +27,6 @@ MOST_READINGS = 4
 SURER = 0.05
 """By how much another reading must be surer than the first, which is the likeliest."""
 
-SEEN_TWICE = 0.2
-"""By how much a part that detector and classifier agree on may be less sure than the whole picture."""
-
-AGREED = 0.5
-"""Probability of a part's digit from which on detector and classifier agree on it."""
-
 MOST_PARTS = 3
 """Boxes that the detector found which are looked into."""
 
@@ -93,9 +87,7 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
             surest = max(seen, key=_sureness, default=one)
             if _sureness(surest) > _sureness(one) + SURER:
                 one = surest
-            lead = SEEN_TWICE if _sureness(part) >= AGREED else 0
-            if _sureness(part) + lead > _sureness(one):
-                one = part
+            one = max(one, part, key=_sureness)
         ones.append(replace(one, several=several))
     return ones
 

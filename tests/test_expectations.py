@@ -22,10 +22,17 @@ def test_a_classifier_that_sees_a_digit_has_the_last_word_where_the_detector_nam
     np.testing.assert_allclose(seen_twice(0.9, UNDECIDED, row), row, rtol=1e-4)
 
 
-def test_two_that_name_the_same_digit_are_surer_than_each() -> None:
-    # By hand: 0.8 and 0.8 against nine of 0.2 / 9 and 0.2 / 9.
-    both = 0.8 * 0.8 / (0.8 * 0.8 + 9 * (0.2 / 9) ** 2)
-    assert seen_twice(0.9, naming(3, 0.8), naming(3, 0.8))[3] == pytest.approx(both, rel=1e-4)
+def test_a_detector_that_names_the_same_digit_makes_surer_by_a_quarter_of_its_word() -> None:
+    # By hand: the odds of 3 against another digit are 0.8 to 0.2 / 9, those of the detector 16 to 1.
+    odds = 0.8 / (0.2 / 9) * 16**0.25
+    named = naming(3, 16 / 25)
+    assert seen_twice(0.9, named, naming(3, 0.8))[3] == pytest.approx(odds / (odds + 9), rel=1e-4)
+
+
+def test_of_two_digits_as_likely_to_the_classifier_it_is_the_one_the_detector_names() -> None:
+    row = np.full(10, 0.02, np.float32)
+    row[[3, 5]] = 0.42
+    assert seen_twice(0.9, naming(5, 0.8), row).argmax() == 5
 
 
 def test_where_the_classifier_sees_none_the_detectors_score_decides() -> None:
