@@ -24,7 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,19 @@ class Watch:
         """Since the process was started, without the looking."""
         return time.time() - self._started - self.looking
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """What is done in it does not count."""
+        begun = time.time()
+        yield
+        self.looking += time.time() - begun
+
     def look(self, accuracy: Callable[[], float]) -> None:
         """Notes when AIM is reached first; looks no more after that."""
         if self.seconds_to_aim is not None:
             return
-        begun = time.time()
-        reached = accuracy()
-        self.looking += time.time() - begun
+        with self.stopped():
+            reached = accuracy()
         if reached >= AIM:
             self.seconds_to_aim = self.seconds()
 
@@ -73,7 +80,8 @@ def train_ours(name: str, seed: int, data: str, watch: Watch) -> dict[str, Any]:
     from digitcli.data.load import load
     from digitcli.training import loop
 
-    test = load(data).test
+    with watch.stopped():  # `digitcli train` loads it itself
+        test = load(data).test
     speeds: list[float] = []
 
     class Watched(loop.Trainer):

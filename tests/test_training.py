@@ -141,7 +141,8 @@ def test_patience_stops_and_goes_back_to_the_best_epoch(digits):
     assert cross_entropy(fitted.model, validation) == pytest.approx(min(losses), rel=1e-3)
 
 
-def test_averaged_weights_are_validated_and_kept(digits):
+def test_averaged_weights_are_validated_and_kept(digits, monkeypatch):
+    monkeypatch.setattr(loop, "PRECISION", "float32")  # which the kept model has everywhere
     config = small("cnn", average=0.9)
     fitted = fit(config, digits)
     _, validation = split(digits, config.recipe.val_split, config.seed)

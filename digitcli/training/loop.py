@@ -195,16 +195,15 @@ class Trainer:
             self._epoch_started -= resumed.epoch_seconds
             for variable, value in zip(self._variables(), resumed.variables, strict=True):
                 variable.assign(value)
-        self._part_sums = tf.function(self._sums_of_part)
-        # XLA makes one kernel of the hundred small ones of an optimizer. It would be no help for the rest: on
-        # a CPU its convolutions are 4 times slower than oneDNN's, its products of matrices as fast.
-        self._update = tf.function(self._update_weights, jit_compile=True)
+        self._part_sums = tf.function(self._sums_of_part, autograph=False)
         share = self._batch_size // workers.count
         pixels = tf.TensorSpec([None, share, SIDE, SIDE], tf.uint8)
         labels = tf.TensorSpec([None, share], tf.int32)
         rates = tf.TensorSpec([None], tf.float32)
-        self._steps_call = tf.function(self._run_steps, input_signature=[pixels, labels, rates])
-        self._score_call = tf.function(self._score_batch)
+        self._steps_call = tf.function(
+            self._run_steps, input_signature=[pixels, labels, rates], autograph=False
+        )
+        self._score_call = tf.function(self._score_batch, autograph=False)
 
     def state(
         self, history: tuple[EpochReport, ...], best_epoch: int, best_weights: tuple[NDArray[Any], ...]
@@ -311,15 +310,17 @@ class Trainer:
         )
 
     def _run_steps(self, images: Any, labels: Any, rates: Any) -> tuple[Any, Any]:
-        loss = correct = tf.constant(0.0)
-        for step in tf.range(tf.shape(rates)[0]):
+        def run_step(step: Any, loss: Any, correct: Any) -> tuple[Any, Any, Any]:
             batch = images[step], labels[step], rates[step]
             sums = self._workers.strategy.run(self._learn, batch)
             # Each replica has the sums of all.
             batch_loss, batch_correct = (
                 self._workers.strategy.experimental_local_results(each)[0] for each in sums
             )
-            loss, correct = loss + batch_loss, correct + batch_correct
+            return step + 1, loss + batch_loss, correct + batch_correct
+
+        steps = tf.shape(rates)[0]
+        _, loss, correct = tf.while_loop(lambda step, *_: step < steps, run_step, (0, 0.0, 0.0))
         return loss, correct
 
     def _learn(self, images: Any, labels: Any, rate: Any) -> tuple[Any, Any]:
@@ -337,7 +338,7 @@ class Trainer:
         ]
         sums = self._over_replicas([self._sum(some) for some in zip(*outcomes, strict=True)])
         loss, correct, *others = (tf.cast(each, tf.float32) for each in sums)
-        self._update(others, rate)
+        self._update_weights(others, rate)
         return loss, correct
 
     def _sum(self, parts: tuple[Any, ...]) -> Any:
@@ -375,7 +376,7 @@ class Trainer:
     def _update_weights(self, sums: list[Any], rate: Any) -> None:
         """sums: over the batch of the gradients, and over its parts of what the normalising layers saw."""
         variables = self.model.trainable_variables
-        # Not `apply`, which adds up gradients over replicas by itself, and so cannot be compiled.
+        # Not `apply`, which would add up gradients over replicas again.
         for variable, gradient in zip(variables, sums[: len(variables)], strict=True):
             if self._optimizer.weight_decay:
                 variable.assign_sub(variable * self._optimizer.weight_decay * rate)
