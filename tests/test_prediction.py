@@ -339,7 +339,7 @@ def product(result: Prediction) -> float:
 
 def test_a_text_below_the_least_confidence_is_not_told_but_its_digits_are() -> None:
     pages = sources(page("17", "7"), page("1", name="one.png"))
-    unsure, sure = predict(pages, Doubting(0.3), mode="many", min_confidence=0.8)
+    unsure, sure = predict(pages, Doubting(0.7), mode="many", min_confidence=0.4)
     assert unsure.text is None
     assert unsure.reason == f"not sure enough (17 7 at {product(unsure):.2f})"
     assert unsure.confidence == pytest.approx(product(unsure))
