@@ -44,7 +44,8 @@ def seen_twice(score: float, named: NDArray[np.float32], row: NDArray[np.float32
     score = min(score, _SUREST)
     seen_as_none = max(1 - float(row.sum()), 0.0) / NO_DIGITS
     seen_as_digits = row * (CLASSES / (1 - NO_DIGITS))
-    likely = named**_NEW / (named**_NEW).sum()
+    likely = named**_NEW
+    likely /= likely.sum()
     digits = score * likely * ((1 - _BADLY_CUT) * seen_as_digits + _BADLY_CUT * seen_as_none)
     none = (1 - score) * seen_as_none
     return np.asarray(digits / max(float(digits.sum()) + none, _LEAST), np.float32)
