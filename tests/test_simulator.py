@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -206,6 +207,37 @@ def test_an_empty_form_has_walls_and_no_digits() -> None:
     drawn = not_digits("blank", np.random.default_rng(0), ("cells of a form",))
     assert (drawn.text, drawn.boxes) == ("", [])
     assert np.ptp(pixels(drawn)) > 20
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_ring_goes_round_all_lines_without_crossing_a_digit_or_leaving_the_picture(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ringed = draw("circled", "60481\n2593\n70356", seed)
+    monkeypatch.setitem(KINDS, "circled", replace(KINDS["circled"], steps=()))
+    plain = draw("circled", "60481\n2593\n70356", seed)
+    drawn = pixels(ringed).min(axis=2) < 128
+    assert not drawn[[0, -1]].any()
+    assert not drawn[:, [0, -1]].any()
+    (left, top), (right, bottom) = _hull(ringed)
+    assert drawn[top:bottom, :left].any()
+    assert drawn[top:bottom, right:].any()
+    assert drawn[:top, left:right].any()
+    assert drawn[bottom:, left:right].any()
+    (left_before, top_before), (right_before, bottom_before) = _hull(plain)
+    before = pixels(plain)[top_before:bottom_before, left_before:right_before].min(axis=2) < 128
+    assert np.mean(drawn[top:bottom, left:right] != before) < 0.002
+
+
+def _hull(of: Picture) -> NDArray[np.intp]:
+    """Left and top, right and bottom of all digits."""
+    boxes = np.array(of.boxes)
+    return np.stack([boxes[:, :2].min(axis=0), (boxes[:, :2] + boxes[:, 2:]).max(axis=0)])
+
+
+def test_nothing_has_no_ring_round_it_which_would_be_a_zero() -> None:
+    drawn = pixels(not_digits("blank", np.random.default_rng(0), ("circled",)))
+    assert np.ptp(drawn) == 0
 
 
 def test_held_out_kinds_are_those_with_a_held_out_part_and_no_other_kind_has_one() -> None:

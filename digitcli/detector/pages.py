@@ -17,6 +17,7 @@ from digitcli.data.digits import CLASSES, SIDE
 from digitcli.data.simulated import known_kinds, opened
 from digitcli.detector.find import AREA, LARGEST, resized
 from digitcli.simulator import KINDS, NOT_DIGITS, mixed, not_digits, picture
+from digitcli.simulator.settings import circled
 
 TALLEST = 180
 """Height of a digit in pixels as it is drawn: larger ones take long, and look the same when reduced."""
@@ -28,8 +29,9 @@ WITHOUT, LAID, MIXED, SINGLE = 0.1, 0.25, 0.14, 0.15
 """Shares of the pages: without a digit, with MNIST's digits, with letters or signs between digits, with one
 digit. The rest has several."""
 
-FORMS = 0.1
-"""Share of the pages that are forms with a cell for each digit, beyond those that chance makes such."""
+FORMS, RINGED = 0.1, 0.1
+"""Shares of the pages that are forms with a cell for each digit, or have a ring round all, beyond those that
+chance makes such: walls and the sides of rings look most like 1s."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,16 @@ def page(rng: np.random.Generator, real: NDArray[np.uint8], of: NDArray[np.uint8
     real: (n, 28, 28) uint8, 0 paper to 255 ink, of: (n,) their labels: the digits that are laid on grounds.
     """
     kinds = known_kinds(TALLEST)
-    forms = [name for name in kinds if KINDS[name].cells]
-    some = forms if rng.uniform() < FORMS else kinds
+    some, without = kinds, NOT_DIGITS[rng.integers(len(NOT_DIGITS))]
+    which = rng.uniform()
+    if which < FORMS:
+        some, without = [name for name in kinds if KINDS[name].cells], "blank"
+    elif which < FORMS + RINGED:
+        some, without = [name for name in kinds if circled in KINDS[name].steps], "letter"
     kind = some[rng.integers(len(some))]
     choice = rng.uniform()
     if choice < WITHOUT:
-        what = "blank" if some is forms else NOT_DIGITS[rng.integers(len(NOT_DIGITS))]
-        drawn = not_digits(what, rng, some, tallest=TALLEST)
+        drawn = not_digits(without, rng, some, tallest=TALLEST)
     elif choice < WITHOUT + LAID:
         ground = not_digits("blank", rng, kinds, tallest=TALLEST)
         return _laid(_sized(opened(ground.image), [])[0], real, of, rng)

@@ -25,8 +25,8 @@ from digitcli.training.processor import PRECISION, FusedBatchNormalization, foll
 tf = import_tensorflow()
 import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
 
-PAGES = 9_000
-STEPS = 8_000
+PAGES = 16_000
+STEPS = 16_000
 BATCH_SIZE = 32
 
 PARTS = 2

@@ -17,9 +17,14 @@ _TABLES = ("wood", "cardboard", "grey sheet", "blackboard")
 
 
 def circled(page: Page, rng: np.random.Generator) -> Page:
-    """Somebody has drawn a ring round it, with the same pen."""
-    page = _with_room(page, round(page.height * 0.8), np.array(_ground(page), np.float32))
+    """Somebody has drawn a ring round it, with the same pen; round nothing, it would be a 0."""
+    if not page.ink.any():
+        return page
     middle, radii = _ellipse_round(page, rng.uniform(0.15, 0.5))
+    beyond = 1.1 * radii + page.pen - np.minimum(middle, page.size - middle)
+    room = round(max(0.8 * page.height, float(beyond.max())))
+    page = _with_room(page, room, np.array(_ground(page), np.float32))
+    middle = middle + room
     angles = np.linspace(0, 2 * np.pi * rng.uniform(0.97, 1.1), 60) + rng.uniform(0, 2 * np.pi)
     wobble = 1 + rng.uniform(0, 0.06) * np.sin(angles * rng.integers(1, 4) + rng.uniform(0, 6))
     points = middle + np.stack([np.cos(angles), np.sin(angles)], axis=1) * (radii * wobble[:, None])
@@ -115,12 +120,12 @@ def _extent(page: Page) -> NDArray[np.float64]:
 
 
 def _ellipse_round(page: Page, room: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Middle and radii of an ellipse that keeps off the writing by `room` heights of a digit."""
+    """Middle and radii of an ellipse that holds all the writing, and `room` heights of a digit beside it."""
     low, high = _extent(page)
     half = (high - low) / 2
-    # Not much longer than wide, but it must hold the corners.
+    # Not much longer than wide, but it must hold the corners, even if drawn with a shaking hand.
     radii = np.maximum(half, 0.7 * half.max()) * 1.25 + room * page.height / 2
-    return (low + high) / 2, radii
+    return (low + high) / 2, radii * max(1.0, 1.1 * float(np.linalg.norm(half / radii)))
 
 
 def _drawn(page: Page, points: NDArray[np.float64], width: float) -> Page:
