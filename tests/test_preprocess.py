@@ -242,6 +242,21 @@ def test_paler_specks_beside_a_digit_are_no_ink() -> None:
     assert difference(to_mnist(image), BLACK_ON_WHITE) < 1
 
 
+@pytest.mark.parametrize("lines", [1, 2])
+def test_strokes_below_a_digit_that_are_as_wide_as_it_are_no_ink(lines: int) -> None:
+    underlined = seven("white", "black")
+    for y in [132, 140][:lines]:
+        ImageDraw.Draw(underlined).line([(65, y), (125, y - 2)], fill="black", width=4)
+    assert np.array_equal(to_mnist(underlined), BLACK_ON_WHITE)
+
+
+@pytest.mark.parametrize("line", [[(95, 132), (115, 132)], [(65, 120), (125, 120)], [(65, 16), (125, 16)]])
+def test_short_strokes_below_a_digit_and_any_above_or_on_its_foot_are(line: list[tuple[int, int]]) -> None:
+    broken = seven("white", "black")
+    ImageDraw.Draw(broken).line(line, fill="black", width=4)
+    assert not np.array_equal(to_mnist(broken), BLACK_ON_WHITE)
+
+
 def test_dust_and_a_dark_edge_of_the_page_are_no_ink() -> None:
     image = seven("white", "black")
     draw = ImageDraw.Draw(image)

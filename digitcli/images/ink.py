@@ -29,6 +29,10 @@ _ALONG = 0.8
 _MOST_PARTS = 400
 """That are put together; more are a texture."""
 
+_FLAT, _AS_WIDE, _BELOW = 0.3, 0.8, 0.03
+"""Of an underline: its height in widths at most, its width in those of the digit and how far below that it is
+in heights of it, at least."""
+
 _FEWEST_DOTS = 8
 """On dotted paper; fewer may be what a dry pen left."""
 
@@ -169,7 +173,20 @@ def largest_group(ink: Ink) -> Mask:
     names = groups(parts, chosen, 0.25)
     areas = np.bincount(names[chosen], parts.areas[chosen], len(parts) + 1)
     areas[-1] = 0
-    return parts.mask(chosen & (names == areas.argmax()))
+    digit = chosen & (names == areas.argmax())
+    return parts.mask(digit & ~_underlines(parts, digit))
+
+
+def _underlines(parts: Components, digit: Mask) -> Mask:
+    """Which parts of a digit are strokes below all others and about as wide as these; (n,)."""
+    left, top, right, bottom = parts.boxes.T
+    flat = digit & (bottom - top < _FLAT * (right - left))
+    rest = digit & ~flat
+    if not (flat.any() and rest.any()):
+        return np.zeros(len(parts), bool)
+    width, ends = right[rest].max() - left[rest].min(), bottom[rest].max()
+    below = top - ends >= _BELOW * (ends - top[rest].min())
+    return np.asarray(flat & below & (right - left >= _AS_WIDE * width))
 
 
 def runs_over_edge(digit: Mask) -> bool:

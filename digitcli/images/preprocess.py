@@ -15,6 +15,7 @@ from digitcli.images.geometry import BOX, SIDE, centre_by_mass, fit_in_20x20, is
 from digitcli.images.ink import Box, Ink, box_of, find_ink, grown, largest_group, runs_over_edge
 from digitcli.images.lines import frame_inside, without_lines
 from digitcli.images.paper import Light
+from digitcli.images.plates import find_plate
 from digitcli.images.rings import inside_ring
 from digitcli.images.strokes import even_strokes, stroke_width
 
@@ -131,20 +132,19 @@ class _Look:
     field: Box
     strict: bool = False
 
-    def moved(self, left: int, top: int) -> _Look:
+    def inside(self, what: str, left: int, top: int) -> _Look:
         """The same in a larger picture, in which this one began at left, top."""
         field = (self.field[0] + left, self.field[1] + top, self.field[2] + left, self.field[3] + top)
-        return replace(
-            self, name=f"inside the frame, {self.name}", ink=self.ink.moved(left, top), field=field
-        )
+        return replace(self, name=f"inside {what}, {self.name}", ink=self.ink.moved(left, top), field=field)
 
 
 def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
     pixels, factor = _pixels(image, side)
-    if depth < _DEEPEST and (box := frame_inside(paper.differs_from_border(pixels))):
+    stands_out = paper.differs_from_border(pixels)
+    if depth < _DEEPEST and (box := frame_inside(stands_out)):
         left, top, right, bottom = (round(each * factor) for each in box)
         for look in _looks(image.crop((left, top, right, bottom)), side, depth + 1):
-            yield look.moved(left, top)
+            yield look.inside("the frame", left, top)
     flat = paper.even_light(pixels)
     flat_contrast = flat.contrast(pixels)
     uneven = paper.is_uneven(flat_contrast)
@@ -155,26 +155,43 @@ def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
         ("uneven light, inverted", lambda: paper.uneven_light(pixels, inverted=True)),
     ]
     order = (1, 0, 3) if uneven else (0, 1, 2)
-    for name, estimate in (lights[index] for index in order):
+    field = (0, 0, image.width, image.height)
+    for place, (name, estimate) in enumerate(lights[index] for index in order):
         light = estimate()
         contrast = light.contrast(pixels)
         ink = find_ink(contrast, factor)
-        if ink is None:
-            continue
-        field = (0, 0, image.width, image.height)
-        cleaned = without_lines(ink.mask)
-        ringed = inside_ring(cleaned)
-        # What touches its ring may also be all of a digit, such as a 0 with a slash.
-        apart = ringed is not None and not (grown(ringed) & cleaned & ~ringed).any()
-        if ringed is not None and apart:
-            yield _Look(f"{name}, inside the ring", ink.only(ringed), light, field)
-        if cleaned is not ink.mask:
-            yield _Look(f"{name}, without lines", ink.only(cleaned), light, field)
-        yield _Look(name, ink, light, field)
-        if ringed is not None and not apart:
-            yield _Look(f"{name}, inside the ring", ink.only(ringed), light, field)
-        if strong := find_ink(contrast, factor, strict=True):
-            yield _Look(f"{name}, strong ink", strong, light, field, strict=True)
+        if ink is not None:
+            yield from _of_ink(name, ink, light, field)
+            if strong := find_ink(contrast, factor, strict=True):
+                yield _Look(f"{name}, strong ink", strong, light, field, strict=True)
+        if place == 0 and depth < _DEEPEST and (plate := find_plate(stands_out)) is not None:
+            for look in _looks(_painted_over(image, plate), side, _DEEPEST):
+                yield look.inside("the plate", 0, 0)
+
+
+def _of_ink(name: str, ink: Ink, light: Light, field: Box) -> Iterator[_Look]:
+    """With and without what is no part of the digit."""
+    cleaned = without_lines(ink.mask)
+    ringed = inside_ring(cleaned)
+    # What touches its ring may also be all of a digit, such as a 0 with a slash.
+    apart = ringed is not None and not (grown(ringed) & cleaned & ~ringed).any()
+    if ringed is not None and apart:
+        yield _Look(f"{name}, inside the ring", ink.only(ringed), light, field)
+    if cleaned is not ink.mask:
+        yield _Look(f"{name}, without lines", ink.only(cleaned), light, field)
+    yield _Look(name, ink, light, field)
+    if ringed is not None and not apart:
+        yield _Look(f"{name}, inside the ring", ink.only(ringed), light, field)
+
+
+def _painted_over(image: Image.Image, plate: NDArray[np.bool_]) -> Image.Image:
+    """A picture that shows what is on the plate, and is of the plate's colour around it."""
+    pixels = np.asarray(image)
+    shown = cv2.resize(plate.view(np.uint8), image.size, interpolation=cv2.INTER_NEAREST).view(bool)
+    painted = np.empty_like(pixels)
+    painted[:] = np.median(pixels[shown], axis=0)
+    painted[shown] = pixels[shown]
+    return Image.fromarray(painted)
 
 
 def is_new(pixels: NDArray[np.uint8], seen: Iterable[NDArray[np.uint8]]) -> bool:
