@@ -165,8 +165,11 @@ def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
             if strong := find_ink(contrast, factor, strict=True):
                 yield _Look(f"{name}, strong ink", strong, light, field, strict=True)
         if place == 0 and depth < _DEEPEST and (plate := find_plate(stands_out)) is not None:
-            for look in _looks(_painted_over(image, plate), side, _DEEPEST):
-                yield look.inside("the plate", 0, 0)
+            left, top, right, bottom = (round(each * factor) for each in box_of(plate))
+            part = image.crop((left, top, right, bottom))
+            _paint_around(part, pixels, plate)
+            for look in _looks(part, side, _DEEPEST):
+                yield look.inside("the plate", left, top)
 
 
 def _of_ink(name: str, ink: Ink, light: Light, field: Box) -> Iterator[_Look]:
@@ -184,14 +187,16 @@ def _of_ink(name: str, ink: Ink, light: Light, field: Box) -> Iterator[_Look]:
         yield _Look(f"{name}, inside the ring", ink.only(ringed), light, field)
 
 
-def _painted_over(image: Image.Image, plate: NDArray[np.bool_]) -> Image.Image:
-    """A picture that shows what is on the plate, and is of the plate's colour around it."""
-    pixels = np.asarray(image)
-    shown = cv2.resize(plate.view(np.uint8), image.size, interpolation=cv2.INTER_NEAREST).view(bool)
-    painted = np.empty_like(pixels)
-    painted[:] = np.median(pixels[shown], axis=0)
-    painted[shown] = pixels[shown]
-    return Image.fromarray(painted)
+def _paint_around(part: Image.Image, pixels: NDArray[np.uint8], plate: NDArray[np.bool_]) -> None:
+    """Gives all that is not on a plate the plate's colour.
+
+    part: the plate's box of a picture. pixels: (height, width) or (height, width, 3), the whole of it reduced;
+    plate: (height, width).
+    """
+    colour = np.median(pixels[plate], axis=0).astype(np.uint8)
+    left, top, right, bottom = box_of(plate)
+    around = Image.fromarray(~plate[top:bottom, left:right]).resize(part.size)
+    part.paste(tuple(np.resize(colour, len(part.getbands())).tolist()), mask=around)
 
 
 def is_new(pixels: NDArray[np.uint8], seen: Iterable[NDArray[np.uint8]]) -> bool:
