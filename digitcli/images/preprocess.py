@@ -190,8 +190,8 @@ def _of_ink(name: str, ink: Ink, light: Light, field: Box) -> Iterator[_Look]:
 def _paint_around(part: Image.Image, pixels: NDArray[np.uint8], plate: NDArray[np.bool_]) -> None:
     """Gives all that is not on a plate the plate's colour.
 
-    part: the plate's box of a picture. pixels: (height, width) or (height, width, 3), the whole of it reduced;
-    plate: (height, width).
+    part: the plate's box of a picture. pixels: (height, width) or (height, width, 3), of the whole picture,
+    reduced; plate: (height, width).
     """
     colour = np.median(pixels[plate], axis=0).astype(np.uint8)
     left, top, right, bottom = box_of(plate)
