@@ -72,7 +72,7 @@ class Recipe:
     schedule: Literal["constant", "cosine"] = "constant"
     epochs: int = 18
     batch_size: int = 128
-    val_split: float = 0.1
+    val_split: float = 0.05
     augment: bool = False
     label_smoothing: float = 0.0
     average: float = 0.0
@@ -112,13 +112,13 @@ PRESETS = {
         "small convolutional network, augmented",
         99.65,
         ModelSpec(channels=(16, 32, 64), depth=2),
-        Recipe(lr=0.008, schedule="cosine", val_split=0.05, augment=True, average=0.999),
+        Recipe(lr=0.008, schedule="cosine", augment=True, average=0.999),
     ),
     "best": Preset(
         "three networks like cnn, twice as wide, that read together",
         99.75,
         ModelSpec(channels=(32, 64, 128), depth=2),
-        Recipe(lr=0.008, schedule="cosine", epochs=16, val_split=0.05, augment=True, average=0.999),
+        Recipe(lr=0.008, schedule="cosine", epochs=16, augment=True, average=0.999),
         members=3,
     ),
     "mlp-512-64": Preset(
@@ -131,13 +131,13 @@ PRESETS = {
         "784-512-10, ReLU, RMSprop",
         98.04,
         ModelSpec(hidden=(512,)),
-        Recipe(optimizer="rmsprop", lr=0.004, schedule="cosine", epochs=5, val_split=0.05),
+        Recipe(optimizer="rmsprop", lr=0.004, schedule="cosine", epochs=5),
     ),
     "mlp-dropout": Preset(
         "784-512-256-10, ReLU, dropout, Adam",
         98.3,
         ModelSpec(hidden=(512, 256), dropout=0.3),
-        Recipe(lr=0.002, schedule="cosine", epochs=20, val_split=0.05),
+        Recipe(lr=0.002, schedule="cosine", epochs=20),
     ),
 }  # fmt: skip
 
