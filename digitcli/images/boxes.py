@@ -37,6 +37,12 @@ _DUST = 0.02
 _LARGE = 0.5
 """Of the box's longer side that a digit which lies in it takes at least."""
 
+_SLENDER = 0.5
+"""Width of a box, in heights, in which there may be nothing but walls between two cells of a form."""
+
+_TALL = 0.4
+"""Height of what stands in such a cell, in those of the box."""
+
 _FILLED, _BROAD = 0.9, 0.5
 """Of its box that a block fills, and its width in heights, at least."""
 
@@ -45,8 +51,11 @@ def in_box(image: Image.Image, box: NDArray[np.float32]) -> list[tuple[NDArray[n
     """The digit in a box in the ways to see it: (28, 28) uint8, and left, top, right, bottom of its ink.
 
     image: mode L or RGB. box: left, top, right, bottom in its pixels, which may stand over the edge.
-    What reaches into the box from outside is left out, or cut off where it is one with the digit.
+    What reaches into the box from outside is left out, or cut off where it is one with the digit. There are
+    no looks at a box that holds but the walls of cells of a form.
     """
+    if _is_wall(image, box):
+        return []
     looks: list[tuple[NDArray[np.uint8], Box]] = []
     for pixels, place in _looks(image, box):
         if is_new(pixels, (other for other, _ in looks)):
@@ -55,41 +64,77 @@ def in_box(image: Image.Image, box: NDArray[np.float32]) -> list[tuple[NDArray[n
 
 
 def _looks(image: Image.Image, box: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.uint8], Box]]:
+    for around in SURROUNDINGS:
+        for ink, corners in _inks(image, box, around):
+            for mask in _masks(ink, corners):
+                digit = ink.only(mask)
+                yield in_28x28(digit), digit.on_picture(box_of(mask))
+
+
+def _inks(
+    image: Image.Image, box: NDArray[np.float32], around: float
+) -> Iterator[tuple[Ink, NDArray[np.float64]]]:
+    """Of a box and so much `around` it: the ink, and where the box and a little more are in its mask."""
     left, top, right, bottom = box.tolist()
     size = max(bottom - top, 0.7 * (right - left))
-    reach = _BEYOND * size
-    for around in SURROUNDINGS:
-        room = around * size
-        window = (
-            max(int(left - room), 0),
-            max(int(top - room), 0),
-            min(int(right + room) + 1, image.width),
-            min(int(bottom + room) + 1, image.height),
-        )
-        if window[0] >= window[2] or window[1] >= window[3]:
-            return
-        corners = np.array([left - reach, top - reach, right + reach, bottom + reach]) - np.tile(
-            window[:2], 2
-        )
-        for _, ink in islice(inks(image.crop(window), _SIDE), LOOKS):
-            for mask in _masks(ink, (corners - np.tile([ink.left, ink.top], 2)) / ink.scale):
-                digit = ink.only(mask)
-                x, y, x_end, y_end = digit.on_picture(box_of(mask))
-                place = (x + window[0], y + window[1], x_end + window[0], y_end + window[1])
-                yield in_28x28(digit), place
+    reach, room = _BEYOND * size, around * size
+    window = (
+        max(int(left - room), 0),
+        max(int(top - room), 0),
+        min(int(right + room) + 1, image.width),
+        min(int(bottom + room) + 1, image.height),
+    )
+    if window[0] >= window[2] or window[1] >= window[3]:
+        return
+    corners = np.array([left - reach, top - reach, right + reach, bottom + reach])
+    for _, ink in islice(inks(image.crop(window), _SIDE), LOOKS):
+        placed = ink.moved(*window[:2])
+        yield placed, (corners - np.tile([placed.left, placed.top], 2)) / ink.scale
+
+
+def _is_wall(image: Image.Image, box: NDArray[np.float32]) -> bool:
+    """Whether most of the ink in a slender box goes round something beside it, as the walls of cells do.
+
+    What reaches out of the box on both sides does not: it may be a 1 that touches ruled lines.
+    """
+    width, height = box[2:] - box[:2]
+    if width > _SLENDER * height:
+        return False
+    for ink, corners in _inks(image, box, SURROUNDINGS[0]):
+        parts = find_components(ink.mask)
+        inside = _inside(ink, corners)
+        areas = np.bincount(parts.labels[inside].ravel(), minlength=len(parts) + 1)[1:]
+        ruling = (parts.boxes[:, 0] < corners[0]) & (parts.boxes[:, 2] > corners[2])
+        cells = _cells(parts, _TALL * height / ink.scale) & ~ruling
+        if 2 * areas[cells].sum() > areas.sum():
+            return True
+    return False
+
+
+def _cells(parts: Components, tall: float) -> NDArray[np.bool_]:
+    """Which parts have another one within their box that is lower, but so many pixels tall at least; (n,)."""
+    low, high = parts.boxes[:, :2], parts.boxes[:, 2:]
+    heights = high[:, 1] - low[:, 1]
+    within = np.all((low[:, None] <= low) & (high[:, None] >= high), axis=2)
+    return np.asarray(np.any(within & (heights[:, None] > heights) & (heights >= tall), axis=1))
+
+
+def _inside(ink: Ink, box: NDArray[np.float64]) -> tuple[slice, slice]:
+    """The part of the mask that a box covers."""
+    height, width = ink.mask.shape
+    left, top, right, bottom = np.rint(box).astype(int).clip(0, [width, height, width, height]).tolist()
+    return np.s_[top:bottom, left:right]
 
 
 def _masks(ink: Ink, box: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
     """Which ink may be of the digit in a box of the mask, likeliest first."""
-    height, width = ink.mask.shape
-    left, top, right, bottom = np.rint(box).astype(int).clip(0, [width, height, width, height]).tolist()
-    inside = np.s_[top:bottom, left:right]
+    inside = _inside(ink, box)
     parts = find_components(ink.mask)
     areas = np.bincount(parts.labels[inside].ravel(), minlength=len(parts) + 1)[1:]
     some = areas >= max(_DUST * areas.sum(), 1)
     within = some & (areas >= _WITHIN * parts.areas)
     choices = [within | (some & (areas >= _OF_ALL * areas.sum()))]
-    if _side(parts, within) >= _LARGE * max(bottom - top, right - left):
+    if _side(parts, within) >= _LARGE * max(ink.mask[inside].shape):
         choices.insert(0, within)
     for chosen in choices:
         mask = np.zeros_like(ink.mask)

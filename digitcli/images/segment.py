@@ -111,6 +111,8 @@ def read_found(image: Image.Image, found: Found, probabilities: Probabilities) -
 def find_closely(image: Image.Image) -> Found:
     """What may be digits in a picture; where they are small in it, from more of its pixels."""
     found = _alike(find(image, GLANCE))
+    if found.scores.max(initial=0) < LIKELY:
+        found = _alike(find(image))  # too small to be seen from far
     for _ in range(_LOOKS):
         window = _window(found, image.size)
         if window is None:
