@@ -1,4 +1,4 @@
-"""Makes the detector: `python -m digitcli.detector OUTPUT`. It takes an hour on two cores."""
+"""Makes the detector: `python -m digitcli.detector OUTPUT`. It takes an hour and a half on two cores."""
 
 from __future__ import annotations
 
