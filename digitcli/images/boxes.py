@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,21 +54,21 @@ def in_box(image: Image.Image, box: NDArray[np.float32]) -> list[tuple[NDArray[n
     What reaches into the box from outside is left out, or cut off where it is one with the digit. There are
     no looks at a box that holds but the walls of cells of a form.
     """
-    if _is_wall(image, box):
+    much, little = SURROUNDINGS
+    nearby = list(_inks(image, box, much))
+    width, height = box[2:] - box[:2]
+    if width <= _SLENDER * height and any(
+        _is_wall(ink, corners, _TALL * height / ink.scale) for ink, corners in nearby
+    ):
         return []
     looks: list[tuple[NDArray[np.uint8], Box]] = []
-    for pixels, place in _looks(image, box):
-        if is_new(pixels, (other for other, _ in looks)):
-            looks.append((pixels, place))
+    for ink, corners in chain(nearby, _inks(image, box, little)):
+        for mask in _masks(ink, corners):
+            digit = ink.only(mask)
+            pixels = in_28x28(digit)
+            if is_new(pixels, (other for other, _ in looks)):
+                looks.append((pixels, digit.on_picture(box_of(mask))))
     return looks
-
-
-def _looks(image: Image.Image, box: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.uint8], Box]]:
-    for around in SURROUNDINGS:
-        for ink, corners in _inks(image, box, around):
-            for mask in _masks(ink, corners):
-                digit = ink.only(mask)
-                yield in_28x28(digit), digit.on_picture(box_of(mask))
 
 
 def _inks(
@@ -92,23 +92,17 @@ def _inks(
         yield placed, (corners - np.tile([placed.left, placed.top], 2)) / ink.scale
 
 
-def _is_wall(image: Image.Image, box: NDArray[np.float32]) -> bool:
-    """Whether most of the ink in a slender box goes round something beside it, as the walls of cells do.
+def _is_wall(ink: Ink, box: NDArray[np.float64], tall: float) -> bool:
+    """Whether most of the ink in a box of the mask goes round something beside it, as the walls of cells do.
 
-    What reaches out of the box on both sides does not: it may be a 1 that touches ruled lines.
+    tall: what stands in a cell, in pixels of the mask, at least. What reaches out of the box on both sides
+    goes round nothing: it may be a 1 that touches ruled lines.
     """
-    width, height = box[2:] - box[:2]
-    if width > _SLENDER * height:
-        return False
-    for ink, corners in _inks(image, box, SURROUNDINGS[0]):
-        parts = find_components(ink.mask)
-        inside = _inside(ink, corners)
-        areas = np.bincount(parts.labels[inside].ravel(), minlength=len(parts) + 1)[1:]
-        ruling = (parts.boxes[:, 0] < corners[0]) & (parts.boxes[:, 2] > corners[2])
-        cells = _cells(parts, _TALL * height / ink.scale) & ~ruling
-        if 2 * areas[cells].sum() > areas.sum():
-            return True
-    return False
+    parts = find_components(ink.mask)
+    areas = _areas(parts, _inside(ink, box))
+    ruling = (parts.boxes[:, 0] < box[0]) & (parts.boxes[:, 2] > box[2])
+    cells = _cells(parts, tall) & ~ruling
+    return bool(2 * areas[cells].sum() > areas.sum())
 
 
 def _cells(parts: Components, tall: float) -> NDArray[np.bool_]:
@@ -126,11 +120,16 @@ def _inside(ink: Ink, box: NDArray[np.float64]) -> tuple[slice, slice]:
     return np.s_[top:bottom, left:right]
 
 
+def _areas(parts: Components, inside: tuple[slice, slice]) -> NDArray[np.intp]:
+    """How many pixels of each part lie inside a box; (n,)."""
+    return np.bincount(parts.labels[inside].ravel(), minlength=len(parts) + 1)[1:]
+
+
 def _masks(ink: Ink, box: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
     """Which ink may be of the digit in a box of the mask, likeliest first."""
     inside = _inside(ink, box)
     parts = find_components(ink.mask)
-    areas = np.bincount(parts.labels[inside].ravel(), minlength=len(parts) + 1)[1:]
+    areas = _areas(parts, inside)
     some = areas >= max(_DUST * areas.sum(), 1)
     within = some & (areas >= _WITHIN * parts.areas)
     choices = [within | (some & (areas >= _OF_ALL * areas.sum()))]

@@ -140,8 +140,8 @@ class _Look:
 
 def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
     pixels, factor = _pixels(image, side)
-    stands_out = paper.differs_from_border(pixels)
-    if depth < _DEEPEST and (box := frame_inside(stands_out)):
+    stands_out = paper.differs_from_border(pixels) if depth < _DEEPEST else None
+    if stands_out is not None and (box := frame_inside(stands_out)):
         left, top, right, bottom = (round(each * factor) for each in box)
         for look in _looks(image.crop((left, top, right, bottom)), side, depth + 1):
             yield look.inside("the frame", left, top)
@@ -164,7 +164,7 @@ def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
             yield from _of_ink(name, ink, light, field)
             if strong := find_ink(contrast, factor, strict=True):
                 yield _Look(f"{name}, strong ink", strong, light, field, strict=True)
-        if place == 0 and depth < _DEEPEST and (plate := find_plate(stands_out)) is not None:
+        if place == 0 and stands_out is not None and (plate := find_plate(stands_out)) is not None:
             left, top, right, bottom = (round(each * factor) for each in box_of(plate))
             part = image.crop((left, top, right, bottom))
             _paint_around(part, pixels, plate)
