@@ -24,6 +24,7 @@ from digitcli.commands.predict import predict
 from digitcli.commands.train import train
 from digitcli.errors import DigitcliError, Interrupted, OutputError, kind_of
 from digitcli.output import Stdout, print_json, printable
+from digitcli.tensorflow_setup import import_no_more_than_needed
 
 DATA = "data"  # the one command that has commands of its own
 LEAST_COLUMNS = 40  # for help in Typer's tables
@@ -176,4 +177,5 @@ def main() -> None:
     """Runs the command line of this process."""
     if os.name != "nt":  # whose console does not take bytes
         sys.stdout = Stdout(sys.stdout)
+    import_no_more_than_needed()
     app()

@@ -178,3 +178,24 @@ def test_nothing_but_ours_reaches_the_terminal(data):
     assert result.returncode == 0
     assert result.stderr == ""
     assert result.stdout.startswith("what\tvalue\n")
+
+
+@pytest.mark.parametrize(
+    ("start", "plots"),
+    [
+        ("from digitcli.cli import main; main()", False),
+        ("from digitcli.tensorflow_setup import import_tensorflow; import_tensorflow()", True),
+    ],
+    ids=["command", "somebody else's program"],
+)
+def test_what_keras_plots_with_is_imported_only_where_somebody_may_use_it(data, start, plots):
+    script = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print({'keras', 'matplotlib.pyplot'} & set(sys.modules), file=sys.stderr))\n"
+        f"{start}"
+    )
+    command = [sys.executable, "-c", script, "train", *TINY, "--data", str(data), "--quiet"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "keras" in result.stderr
+    assert ("matplotlib.pyplot" in result.stderr) == plots
