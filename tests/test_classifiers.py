@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import zipfile
@@ -331,3 +332,13 @@ class TestNoModel:
             archive.writestr("letter.txt", "Dear reader")
         with pytest.raises(ModelError, match="is not a model"):
             classifiers.load(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_garbage_is_collected_after_tensorflow_is_imported_as_it_was_before(wanted: bool) -> None:
+    (gc.enable if wanted else gc.disable)()
+    try:
+        tensorflow_setup.import_tensorflow()
+        assert gc.isenabled() == wanted
+    finally:
+        gc.enable()
