@@ -128,18 +128,22 @@ def _share(ink: Ink, image: Image.Image) -> float:
 def _apart(ink: Ink, digit: Box) -> bool:
     """Whether there is something as tall as a digit in more than one place, or beside the digit read.
 
+    Or something taller that was not even thought to be one, such as a grid: other digits may touch it.
     digit: left, top, width, height in pixels of the picture.
     """
     parts = find_components(ink.mask)
     chosen = on_page(parts, ink.mask.shape, several=True)
     names = groups(parts, chosen, _APART)
     heights = parts.boxes[:, 3] - parts.boxes[:, 1]
+    tallest = heights[chosen].max(initial=0)
+    if heights[~chosen].max(initial=0) > tallest:
+        return True
     # Not numpy.unique, which takes 10 ms to import.
     each = set(names[chosen].tolist())
     places = np.array([np.ptp(parts.boxes[chosen & (names == name)][:, [1, 3]]) for name in each])
     if np.count_nonzero(places >= _AS_TALL * places.max(initial=0)) > 1:
         return True
     ends = digit[0] + digit[2]
-    tall = parts.boxes[chosen & (heights >= _AS_TALL * heights[chosen].max(initial=0))]
+    tall = parts.boxes[chosen & (heights >= _AS_TALL * tallest)]
     on_picture = [ink.on_picture(tuple(box)) for box in tall.tolist()]
     return any(right <= digit[0] or left >= ends for left, _, right, _ in on_picture)

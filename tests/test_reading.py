@@ -116,6 +116,18 @@ def test_paler_ink_beside_a_digit_makes_several_however_near_it_is() -> None:
     assert read.several
 
 
+def test_beside_squares_in_perspective_that_a_digit_may_touch_there_may_be_several() -> None:
+    image = page("71", gap=30)  # the 1 touches the line below, the 7 touches none
+    draw = ImageDraw.Draw(image)
+    width, height = image.size
+    for x in (14, 105, 190):
+        draw.line((x, 0, 1.1 * x - 12, height), 100, 4)
+    for left, right in ((4, 10), (105, 70)):
+        draw.line((0, left, width, right), 100, 4)
+    draw.line((0, 0, 0, height, width, height - 1), 100, 4)
+    assert one(image).several
+
+
 def test_a_broken_stroke_dust_and_a_line_below_do_not_make_several() -> None:
     image = page("5")
     draw = ImageDraw.Draw(image)
