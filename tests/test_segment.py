@@ -9,6 +9,8 @@ from PIL import Image, ImageDraw
 
 from digitcli import classifiers, runs
 from digitcli.data import synthetic
+from digitcli.detector.find import Found
+from digitcli.images import segment
 from digitcli.images.geometry import SIDE
 from digitcli.images.segment import Digit, read_many
 from digitcli.simulator import KINDS, picture
@@ -188,3 +190,19 @@ def test_small_print_beside_the_writing_is_not_read() -> None:
     image.paste(page("405"), (0, 60))
     image.paste(page("123").resize((155, 32)), (10, 5))
     assert text_of(read_many(image, nearest)) == "405"
+
+
+def test_a_digit_that_was_found_a_second_time_within_itself_is_read_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = page("4071", gap=20)
+    found = segment.find_closely(image)
+    seven = found.boxes[found.probabilities.argmax(axis=1) == 7][:1]
+    again = Found(
+        np.concatenate([found.boxes, seven + np.float32([2, 2, -2, -2])]),
+        np.append(found.scores, np.float32(0.9)),
+        np.concatenate([found.probabilities, found.probabilities[:1]]),
+        found.scale,
+    )
+    monkeypatch.setattr(segment, "find_closely", lambda image: again)
+    assert text_of(read_many(image, nearest)) == "4071"

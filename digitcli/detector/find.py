@@ -40,7 +40,7 @@ _SLOPE, _OFFSET = 3.5, 3.0
 """From the network's logit of a centre to that of the probability of a digit, on simulated pages."""
 
 _SAME, _INSIDE = 0.45, 0.85
-"""Of two boxes that are one: the intersection over the union, and over the smaller box."""
+"""Of two boxes of the network that are one: the intersection over the union, and over the smaller box."""
 
 MOST = 400
 """Centres that are looked at; more are a texture."""
@@ -113,7 +113,7 @@ def decoded(answer: Floats) -> tuple[Floats, Floats, Floats]:
     boxes = np.concatenate([centres - distances[:, :2], centres + distances[:, 2:]], axis=1) * STRIDE
     exponentials = np.exp(answer[rows, columns, 1:11].clip(-50, 50))
     probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
-    kept = _distinct(boxes)
+    kept = distinct(boxes, _SAME)
     return (
         boxes[kept].astype(np.float32),
         scores[rows, columns][kept].astype(np.float32),
@@ -121,8 +121,11 @@ def decoded(answer: Floats) -> tuple[Floats, Floats, Floats]:
     )
 
 
-def _distinct(boxes: NDArray[Any]) -> list[int]:
-    """Of boxes (n, 4), the surest first, the indices of those that are not one with a surer one."""
+def distinct(boxes: NDArray[Any], same: float) -> list[int]:
+    """Of boxes (n, 4), the surest first, the indices of those that are not one with a surer one.
+
+    same: the intersection over the union from which on two are one; so they are where one lies in the other.
+    """
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     kept: list[int] = []
     for index, box in enumerate(boxes):
@@ -130,7 +133,7 @@ def _distinct(boxes: NDArray[Any]) -> list[int]:
         sides = np.minimum(others[:, 2:], box[2:]) - np.maximum(others[:, :2], box[:2])
         shared = np.prod(sides.clip(0, None), axis=1)
         union = areas[kept] + areas[index] - shared
-        if not ((shared > _SAME * union) | (shared > _INSIDE * np.minimum(areas[kept], areas[index]))).any():
+        if not ((shared > same * union) | (shared > _INSIDE * np.minimum(areas[kept], areas[index]))).any():
             kept.append(index)
     return kept
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.data.digits import CLASSES
-from digitcli.detector.find import GLANCE, Found, find
+from digitcli.detector.find import GLANCE, Found, distinct, find
 from digitcli.expectations import Probabilities, seen_twice
+from digitcli.images.beside import without_what_stands_beside
 from digitcli.images.boxes import in_box
 from digitcli.images.ink import Box
 
@@ -68,9 +69,13 @@ def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Dig
         for each in read_found(image, found.only(found.scores >= LIKELY), probabilities)
         if each.row.sum() >= LIKELY
     ]
+    digits.sort(key=lambda digit: -digit.confidence)
     boxes = np.array([digit.box for digit in digits]).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
-    return [[digits[index] for index in line] for line in lines(boxes)]
+    # Ink of digits side by side may overlap far, but what lies in another digit is a part of that.
+    once = distinct(boxes, same=1)
+    rows = [[digits[once[index]] for index in line] for line in lines(boxes[once])]
+    return without_what_stands_beside(rows, image)
 
 
 @dataclass(frozen=True)
