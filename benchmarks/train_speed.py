@@ -78,6 +78,9 @@ def train_ours(name: str, seed: int, data: str, watch: Watch) -> dict[str, Any]:
     """`digitcli train`, in this process so that it can be watched."""
     from digitcli.cli import main
     from digitcli.data.load import load
+    from digitcli.tensorflow_setup import import_no_more_than_needed
+
+    import_no_more_than_needed()  # as main does, before it imports the loop
     from digitcli.training import loop
 
     with watch.stopped():  # `digitcli train` loads it itself
