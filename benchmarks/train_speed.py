@@ -269,15 +269,10 @@ def summary(name: str, rows: list[dict[str, Any]], rate: float) -> dict[str, Any
         "accuracy_mean": round(statistics.mean(accuracies), 3),
         "accuracy_spread": round(statistics.stdev(accuracies), 3) if len(rows) > 1 else None,
         "reached_aim": len(to_aim),
+        "median_seconds_to_aim": round(statistics.median(to_aim), 2) if to_aim else None,
         **{
-            f"median_{key}": round(statistics.median(values), 2)
-            for key, values in {
-                "seconds_to_aim": to_aim or [float("nan")],
-                **{
-                    key: [row[key] for row in rows]
-                    for key in ("seconds", "training_seconds", "images_per_second", "peak_mb")
-                },
-            }.items()
+            f"median_{key}": round(statistics.median(row[key] for row in rows), 2)
+            for key in ("seconds", "training_seconds", "images_per_second", "peak_mb")
         },
         **used,
         "seeds": rows,
@@ -324,8 +319,9 @@ def show(document: dict[str, Any]) -> None:
     for name, r in document["results"].items():
         spread = f" ± {r['accuracy_spread']:.2f}" if r["accuracy_spread"] is not None else ""
         share = f"{r['share_of_matmul_rate']:.0%}" if "share_of_matmul_rate" in r else ""
+        to_aim = f"{r['median_seconds_to_aim']:.1f} s" if r["reached_aim"] else ""
         print(
-            f"{name:22}{r['accuracy_mean']:>8.2f}{spread} %{r['median_seconds_to_aim']:>8.1f} s"
+            f"{name:22}{r['accuracy_mean']:>8.2f}{spread} %{to_aim:>10}"
             f"{r['median_seconds']:>7.0f} s{r['median_images_per_second']:>10,.0f}{share:>11}"
             f"{r['median_peak_mb']:>6.0f} MB"
         )
