@@ -242,11 +242,15 @@ def test_paler_specks_beside_a_digit_are_no_ink() -> None:
     assert difference(to_mnist(image), BLACK_ON_WHITE) < 1
 
 
-@pytest.mark.parametrize("lines", [1, 2])
-def test_strokes_below_a_digit_that_are_as_wide_as_it_are_no_ink(lines: int) -> None:
+@pytest.mark.parametrize(
+    "lines",
+    [[(132, 130)], [(132, 130), (140, 138)], [(136, 122)]],
+    ids=["one", "two", "one that ends higher than the digit"],
+)
+def test_strokes_below_a_digit_that_are_as_wide_as_it_are_no_ink(lines: list[tuple[int, int]]) -> None:
     underlined = seven("white", "black")
-    for y in [132, 140][:lines]:
-        ImageDraw.Draw(underlined).line([(65, y), (125, y - 2)], fill="black", width=4)
+    for left, right in lines:
+        ImageDraw.Draw(underlined).line([(65, left), (125, right)], fill="black", width=4)
     assert np.array_equal(to_mnist(underlined), BLACK_ON_WHITE)
 
 

@@ -185,7 +185,13 @@ def _underlines(parts: Components, digit: Mask) -> Mask:
     if not (flat.any() and rest.any()):
         return np.zeros(len(parts), bool)
     width, ends = right[rest].max() - left[rest].min(), bottom[rest].max()
-    below = top - ends >= _BELOW * (ends - top[rest].min())
+    # A slanted line may begin or end higher than the digit ends: it counts how far down it is below that end.
+    lowest = int(parts.mask(rest)[ends - 1].argmax())
+    there = parts.labels[:, lowest]
+    tops = top.copy()
+    for part in np.flatnonzero(flat).tolist():
+        tops[part] = next(iter(np.flatnonzero(there == part + 1)), top[part])
+    below = tops - ends >= _BELOW * (ends - top[rest].min())
     return np.asarray(flat & below & (right - left >= _AS_WIDE * width))
 
 
