@@ -72,7 +72,7 @@ def _is_of_words(line: Line, image: Image.Image) -> bool:
 
 def _without_walls(line: Line, image: Image.Image) -> Line:
     """Without ones outside of all cells, where most others stand in one."""
-    height = _height(line) if line else 0
+    height = _height(line)
     ones = [digit for digit in line if digit.digit == 1 and digit.box[3] >= height]
     if not ones or len(line) < 3:
         return line
@@ -85,10 +85,10 @@ def _without_walls(line: Line, image: Image.Image) -> Line:
         x, y = left + wide / 2, top + high / 2
         return bool(((cells[:, 0] < x) & (x < cells[:, 2]) & (cells[:, 1] < y) & (y < cells[:, 3])).any())
 
-    outside = [digit for digit in line if not in_cell(digit)]
-    if 2 * len(outside) > len(line):
+    inside = list(map(in_cell, line))
+    if 2 * sum(inside) < len(line):
         return line
-    return [digit for digit in line if digit not in ones or digit not in outside]
+    return [digit for digit, stands in zip(line, inside, strict=True) if stands or digit not in ones]
 
 
 def _parts(line: Line, image: Image.Image, *, background: bool = False) -> NDArray[np.float64]:

@@ -190,7 +190,8 @@ def _underlines(parts: Components, digit: Mask) -> Mask:
     there = parts.labels[:, lowest]
     tops = top.copy()
     for part in np.flatnonzero(flat).tolist():
-        tops[part] = next(iter(np.flatnonzero(there == part + 1)), top[part])
+        if (rows := np.flatnonzero(there == part + 1)).size:
+            tops[part] = rows[0]
     below = tops - ends >= _BELOW * (ends - top[rest].min())
     return np.asarray(flat & below & (right - left >= _AS_WIDE * width))
 
