@@ -106,36 +106,25 @@ def test_what_fills_its_box_is_no_digit_unless_it_may_be_a_fat_1(width: int, loo
     assert bool(in_box(image, np.array([70, 70, 70 + width, 130], np.float32))) is looks
 
 
-def cells(apart: int = 6) -> Image.Image:
-    """Two cells of a form beside each other, a 7 in each; the wall of one begins at 102."""
+def test_what_is_in_a_cell_is_seen() -> None:
     image = Image.new("L", (220, 140), 255)
     draw = ImageDraw.Draw(image)
-    for left in (20, 102 + apart):
+    for left in (20, 108):
         draw.rectangle((left, 20, left + 84, 120), outline=0, width=2)
-        draw.line([(left + 25, 38), (left + 60, 40), (left + 35, 100)], fill=0, width=6, joint="curve")
-    return image
-
-
-@pytest.mark.parametrize("apart", [6, 8, 12])
-def test_between_two_cells_of_a_form_there_is_nothing(apart: int) -> None:
-    walls = np.array([100, 18, 106 + apart, 122], np.float32)
-    assert in_box(cells(apart), walls) == []
-
-
-def test_what_is_in_a_cell_is_seen() -> None:
-    image = cells()
-    ImageDraw.Draw(image).rectangle((25, 34, 100, 104), fill=255)
-    ImageDraw.Draw(image).line([(62, 36), (60, 102)], fill=0, width=6)  # a 1 in place of the 7
+    draw.line([(62, 36), (60, 102)], fill=0, width=6)
     (_, box), *_ = in_box(image, np.array([55, 34, 68, 104], np.float32))
     assert box == pytest.approx((58, 36, 66, 103), abs=3)
 
 
-def test_a_one_that_touches_ruled_lines_is_seen() -> None:
-    image = Image.new("L", (260, 140), 255)
-    draw = ImageDraw.Draw(image)
-    for y in (20, 120):
-        draw.line([(0, y), (260, y)], fill=0, width=2)
-    for left in (80, 145):
-        draw.line([(left, 40), (left + 35, 42), (left + 10, 100)], fill=0, width=6, joint="curve")
-    draw.line([(130, 20), (130, 120)], fill=0, width=6)
-    assert in_box(image, np.array([125, 18, 136, 122], np.float32))
+def test_what_a_digit_shares_with_another_one_is_of_that_with_the_nearer_middle() -> None:
+    touched = picture((200, 120))
+    ImageDraw.Draw(touched).line([(72, 20), (72, 100)], fill=0, width=6)  # through the end of the 7's bar
+    one = np.array([68, 20, 77, 100], np.float32)
+    alone = to_mnist(picture()).astype(int)
+
+    def nearest(*others: np.ndarray) -> float:
+        looks = in_box(touched, SEVEN, np.array(others, np.float32).reshape(-1, 4))
+        return min(float(np.abs(pixels - alone).mean()) for pixels, _ in looks)
+
+    assert nearest() > 20
+    assert nearest(one) < 10

@@ -123,6 +123,14 @@ def test_transparent_pictures_hold_nothing_but_ink() -> None:
     assert 0 < (alpha > 0).mean() < 0.5
 
 
+@pytest.mark.parametrize(("touching", "meet"), [(0.0, False), (1.0, True)])
+@pytest.mark.parametrize("seed", range(3))
+def test_neighbours_touch_if_asked_to(touching: float, meet: bool, seed: int) -> None:
+    drawn = picture("paint brush", "20856", np.random.default_rng(seed), touching=touching)
+    pairs = itertools.pairwise(drawn.boxes)
+    assert {start <= left + width + 1 for (left, _, width, _), (start, *_) in pairs} == {meet}
+
+
 @pytest.mark.parametrize("kind", NOT_DIGITS)
 def test_pictures_without_digits_have_no_text(kind: str) -> None:
     rng = np.random.default_rng(0)

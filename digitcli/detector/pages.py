@@ -29,6 +29,11 @@ WITHOUT, LAID, MIXED, SINGLE = 0.1, 0.25, 0.14, 0.15
 """Shares of the pages: without a digit, with MNIST's digits, with letters or signs between digits, with one
 digit. The rest has several."""
 
+TOUCHING = 0.18
+"""Share of the pages on which many of several digits touch, with ONES times as many 1s: they are missed."""
+
+ONES = 3
+
 FORMS, RINGED = 0.1, 0.1
 """Shares of the pages that are forms with a cell for each digit, or have a ring round all, beyond those that
 chance makes such: walls and the sides of rings look most like 1s."""
@@ -70,6 +75,8 @@ def page(rng: np.random.Generator, real: NDArray[np.uint8], of: NDArray[np.uint8
         drawn = mixed(kind, _text(rng), rng, tallest=TALLEST)
     elif choice < WITHOUT + LAID + MIXED + SINGLE:
         drawn = picture(kind, str(rng.integers(CLASSES)), rng, tallest=TALLEST)
+    elif choice < WITHOUT + LAID + MIXED + SINGLE + TOUCHING:
+        drawn = picture(kind, _text(rng, ONES), rng, tallest=TALLEST, touching=rng.uniform(0.1, 0.7))
     else:
         drawn = picture(kind, _text(rng), rng, tallest=TALLEST)
     pixels, boxes = _sized(opened(drawn.image), drawn.boxes)
@@ -77,11 +84,12 @@ def page(rng: np.random.Generator, real: NDArray[np.uint8], of: NDArray[np.uint8
     return PageOfDigits(pixels, boxes, labels)
 
 
-def _text(rng: np.random.Generator) -> str:
-    """Lines of digits."""
+def _text(rng: np.random.Generator, ones: int = 1) -> str:
+    """Lines of digits, 1 so many times as likely as another."""
+    digits = [*range(CLASSES), *(ones - 1) * [1]]
     lines = 1 if rng.uniform() < 0.6 else int(rng.integers(2, MOST_LINES + 1))
     return "\n".join(
-        "".join(map(str, rng.integers(0, CLASSES, rng.integers(1 if lines > 1 else 2, LONGEST + 1))))
+        "".join(map(str, rng.choice(digits, rng.integers(1 if lines > 1 else 2, LONGEST + 1))))
         for _ in range(lines)
     )
 
@@ -102,7 +110,8 @@ def _laid(
     """Lines of real digits on a ground."""
     height, width = ground.shape[:2]
     tall = float(np.exp(rng.uniform(np.log(12), np.log(0.8 * min(height, width)))))
-    spacing, lead = rng.uniform(-0.12, 0.6), rng.uniform(1.2, 2.2)
+    spacing = rng.uniform(-0.15, 0.05) if rng.uniform() < 0.2 else rng.uniform(-0.12, 0.6)
+    lead = rng.uniform(1.2, 2.2)
     colour = _ink_on(ground, rng)
     opacity, sharpness = rng.uniform(0.6, 1), rng.uniform(1, 4)
     covered = np.zeros((height, width), np.float32)

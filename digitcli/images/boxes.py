@@ -37,37 +37,28 @@ _DUST = 0.02
 _LARGE = 0.5
 """Of the box's longer side that a digit which lies in it takes at least."""
 
-_SLENDER = 0.5
-"""Width of a box, in heights, in which there may be nothing but walls between two cells of a form."""
-
-_TALL = 0.4
-"""Height of what stands in such a cell, in those of the box."""
-
 _FILLED, _BROAD = 0.9, 0.5
 """Of its box that a block fills, and its width in heights, at least."""
 
+_NO_BOXES: NDArray[np.float32] = np.zeros((0, 4), np.float32)
 
-def in_box(image: Image.Image, box: NDArray[np.float32]) -> list[tuple[NDArray[np.uint8], Box]]:
+
+def in_box(
+    image: Image.Image, box: NDArray[np.float32], others: NDArray[np.float32] = _NO_BOXES
+) -> list[tuple[NDArray[np.uint8], Box]]:
     """The digit in a box in the ways to see it: (28, 28) uint8, and left, top, right, bottom of its ink.
 
     image: mode L or RGB. box: left, top, right, bottom in its pixels, which may stand over the edge.
-    What reaches into the box from outside is left out, or cut off where it is one with the digit. There are
-    no looks at a box that holds but the walls of cells of a form.
+    others: (n, 4), the boxes of digits that may touch it; what they share is of that with the nearer middle.
+    What reaches into the box from outside is left out, or cut off where it is one with the digit.
     """
-    much, little = SURROUNDINGS
-    nearby = list(_inks(image, box, much))
-    width, height = box[2:] - box[:2]
-    if width <= _SLENDER * height and any(
-        _is_wall(ink, corners, _TALL * height / ink.scale) for ink, corners in nearby
-    ):
-        return []
     looks: list[tuple[NDArray[np.uint8], Box]] = []
-    for ink, corners in chain(nearby, _inks(image, box, little)):
+    for ink, corners in chain.from_iterable(_inks(image, box, around) for around in SURROUNDINGS):
         for mask in _masks(ink, corners):
-            digit = ink.only(mask)
+            digit = ink.only(_nearest(ink, mask, box, others))
             pixels = in_28x28(digit)
             if is_new(pixels, (other for other, _ in looks)):
-                looks.append((pixels, digit.on_picture(box_of(mask))))
+                looks.append((pixels, digit.on_picture(box_of(digit.mask))))
     return looks
 
 
@@ -92,27 +83,6 @@ def _inks(
         yield placed, (corners - np.tile([placed.left, placed.top], 2)) / ink.scale
 
 
-def _is_wall(ink: Ink, box: NDArray[np.float64], tall: float) -> bool:
-    """Whether most of the ink in a box of the mask goes round something beside it, as the walls of cells do.
-
-    tall: what stands in a cell, in pixels of the mask, at least. What reaches out of the box on both sides
-    goes round nothing: it may be a 1 that touches ruled lines.
-    """
-    parts = find_components(ink.mask)
-    areas = _areas(parts, _inside(ink, box))
-    ruling = (parts.boxes[:, 0] < box[0]) & (parts.boxes[:, 2] > box[2])
-    cells = _cells(parts, tall) & ~ruling
-    return bool(2 * areas[cells].sum() > areas.sum())
-
-
-def _cells(parts: Components, tall: float) -> NDArray[np.bool_]:
-    """Which parts have another one within their box that is lower, but so many pixels tall at least; (n,)."""
-    low, high = parts.boxes[:, :2], parts.boxes[:, 2:]
-    heights = high[:, 1] - low[:, 1]
-    within = np.all((low[:, None] <= low) & (high[:, None] >= high), axis=2)
-    return np.asarray(np.any(within & (heights[:, None] > heights) & (heights >= tall), axis=1))
-
-
 def _inside(ink: Ink, box: NDArray[np.float64]) -> tuple[slice, slice]:
     """The part of the mask that a box covers."""
     height, width = ink.mask.shape
@@ -120,16 +90,11 @@ def _inside(ink: Ink, box: NDArray[np.float64]) -> tuple[slice, slice]:
     return np.s_[top:bottom, left:right]
 
 
-def _areas(parts: Components, inside: tuple[slice, slice]) -> NDArray[np.intp]:
-    """How many pixels of each part lie inside a box; (n,)."""
-    return np.bincount(parts.labels[inside].ravel(), minlength=len(parts) + 1)[1:]
-
-
 def _masks(ink: Ink, box: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
     """Which ink may be of the digit in a box of the mask, likeliest first."""
     inside = _inside(ink, box)
     parts = find_components(ink.mask)
-    areas = _areas(parts, inside)
+    areas = np.bincount(parts.labels[inside].ravel(), minlength=len(parts) + 1)[1:]  # that lie in the box
     some = areas >= max(_DUST * areas.sum(), 1)
     within = some & (areas >= _WITHIN * parts.areas)
     choices = [within | (some & (areas >= _OF_ALL * areas.sum()))]
@@ -140,6 +105,21 @@ def _masks(ink: Ink, box: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
         mask[inside] = parts.mask(chosen)[inside]
         if mask.any() and not _is_block(mask):
             yield mask
+
+
+def _nearest(
+    ink: Ink, mask: NDArray[np.bool_], box: NDArray[np.float32], others: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """The part of a mask that is nearer to the middle of its box than to others', in sides of each."""
+    rows, columns = np.nonzero(mask)
+    points = (np.stack([columns, rows], axis=1) + 0.5) * ink.scale + (ink.left, ink.top)
+    corners = np.stack([box, *others])[:, None]
+    middles, sides = (corners[..., :2] + corners[..., 2:]) / 2, corners[..., 2:] - corners[..., :2]
+    distances = (((points - middles) / sides) ** 2).sum(axis=2)
+    own = distances.argmin(axis=0) == 0
+    nearest = np.zeros_like(mask)
+    nearest[rows[own], columns[own]] = True
+    return nearest if own.any() else mask
 
 
 def _is_block(mask: NDArray[np.bool_]) -> bool:

@@ -183,16 +183,24 @@ HELD_OUT = frozenset(
 NOT_DIGITS = ("blank", "letter", "scribble", "noise", "texture")
 
 
-def picture(kind: str, text: str, rng: np.random.Generator, *, tallest: float = np.inf) -> Picture:
+def picture(
+    kind: str,
+    text: str,
+    rng: np.random.Generator,
+    *,
+    tallest: float = np.inf,
+    touching: float | None = None,
+) -> Picture:
     """One picture of a kind.
 
     kind: a key of KINDS; text: the digits to write, a newline between lines.
     tallest: how high a digit may be, in pixels, unless all of that kind are higher.
+    touching: share of the neighbours that touch, unless each has a cell; None: as people write.
     Raises KeyError for an unknown kind.
     """
     recipe = KINDS[kind]
     lines = [[recipe.shape(int(digit), rng) for digit in line] for line in text.split("\n")]
-    return _draw(recipe, lines, text, rng, tallest)
+    return _draw(recipe, lines, text, rng, tallest, touching)
 
 
 def mixed(kind: str, text: str, rng: np.random.Generator, *, tallest: float = np.inf) -> Picture:
@@ -239,7 +247,12 @@ def not_digits(
 
 
 def _draw(
-    kind: Kind, lines: list[list[Strokes]], text: str, rng: np.random.Generator, tallest: float
+    kind: Kind,
+    lines: list[list[Strokes]],
+    text: str,
+    rng: np.random.Generator,
+    tallest: float,
+    touching: float | None = None,
 ) -> Picture:
     pen, paper = PENS[kind.pen], PAPERS[kind.paper]
     if kind.colours:
@@ -256,7 +269,8 @@ def _draw(
     if kind.cells:
         glyphs, walls = in_cells(lines, width / height, rng)
     else:
-        glyphs = writing.arrange(lines, width / height, rng) or [[np.zeros((1, 2), np.float32)]]
+        glyphs = writing.arrange(lines, width / height, rng, touching)
+        glyphs = glyphs or [[np.zeros((1, 2), np.float32)]]
     span = float(np.ptp(np.concatenate([s for glyph in [*glyphs, walls] for s in glyph]), axis=0).max())
     if len(everything) > 1:
         shrink = min(1, LARGEST / (height * span))

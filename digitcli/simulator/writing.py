@@ -20,6 +20,9 @@ Strokes = list[NDArray[np.float32]]
 WIDEST = 1.4
 """Of a digit, in heights. People make digits equally high, and few wider than this."""
 
+OVERLAP = 0.1
+"""Of two digits that touch, in heights, at most."""
+
 AMBIGUOUS = {
     0: ("begun with a downstroke",),
     1: ("foot to one side",),
@@ -136,14 +139,16 @@ def widest_pen(glyph: Strokes) -> float:
     return max(0.5 * float(side.prod()) / filling, 0.04)
 
 
-def arrange(lines: list[list[Strokes]], pen: float, rng: np.random.Generator) -> list[Strokes]:
+def arrange(
+    lines: list[list[Strokes]], pen: float, rng: np.random.Generator, touching: float | None = None
+) -> list[Strokes]:
     """Puts glyphs side by side and lines below each other as one hand does.
 
-    pen: its width in heights of a digit, which neighbours keep free between them, except for the few pairs
-    of a hand in a hurry that touch.
+    pen: its width in heights of a digit, which neighbours keep free between them, except for those that
+    touch: the few pairs of a hand in a hurry, or so many of all pairs, 0-1, which may overlap as well.
     Returns the glyphs, moved, in reading order; the ink starts at about 0, 0.
     """
-    spacing, touching = rng.uniform(0.12, 0.5), rng.choice([0, 0, rng.uniform(0, 0.4)])
+    spacing, hurried = rng.uniform(0.12, 0.5), rng.choice([0, 0, rng.uniform(0, 0.4)])
     slope, lead = rng.normal(0, 0.02), rng.uniform(1.6, 2.4)
     placed = []
     for row, glyphs in enumerate(lines):
@@ -155,8 +160,9 @@ def arrange(lines: list[list[Strokes]], pen: float, rng: np.random.Generator) ->
             base = row * lead + 1 + slope * x + rng.normal(0, 0.03)
             shift = np.array([x - low[0], base - scale])
             placed.append([(stroke * scale + shift).astype(np.float32) for stroke in glyph])
-            close = rng.uniform() < touching
-            gap = rng.uniform(0, pen) if close else pen + max(spacing * np.exp(rng.normal(0, 0.25)), 0.08)
+            close = rng.uniform() < (hurried if touching is None else touching)
+            least = 0 if touching is None else -OVERLAP
+            gap = rng.uniform(least, pen) if close else pen + max(spacing * np.exp(rng.normal(0, 0.25)), 0.08)
             x += high[0] - low[0] + gap
     return placed
 
