@@ -119,7 +119,7 @@ def test_what_is_in_a_cell_is_seen() -> None:
 def test_what_a_digit_shares_with_another_one_is_of_that_with_the_nearer_middle() -> None:
     touched = picture((200, 120))
     ImageDraw.Draw(touched).line([(72, 20), (72, 100)], fill=0, width=6)  # through the end of the 7's bar
-    one = np.array([68, 20, 77, 100], np.float32)
+    one = np.array([68, 18, 77, 103], np.float32)
     alone = to_mnist(picture()).astype(int)
 
     def nearest(*others: np.ndarray) -> float:

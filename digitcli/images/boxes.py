@@ -49,13 +49,14 @@ def in_box(
     """The digit in a box in the ways to see it: (28, 28) uint8, and left, top, right, bottom of its ink.
 
     image: mode L or RGB. box: left, top, right, bottom in its pixels, which may stand over the edge.
-    others: (n, 4), the boxes of digits that may touch it; what they share is of that with the nearer middle.
+    others: (n, 4), the boxes of digits, this one or not; what two share is of that with the nearer middle.
     What reaches into the box from outside is left out, or cut off where it is one with the digit.
     """
+    touching = others[np.all((others[:, :2] < box[2:]) & (others[:, 2:] > box[:2]), axis=1)]
     looks: list[tuple[NDArray[np.uint8], Box]] = []
     for ink, corners in chain.from_iterable(_inks(image, box, around) for around in SURROUNDINGS):
         for mask in _masks(ink, corners):
-            digit = ink.only(_nearest(ink, mask, box, others))
+            digit = ink.only(_own(ink, mask, box, touching))
             pixels = in_28x28(digit)
             if is_new(pixels, (other for other, _ in looks)):
                 looks.append((pixels, digit.on_picture(box_of(digit.mask))))
@@ -107,19 +108,21 @@ def _masks(ink: Ink, box: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
             yield mask
 
 
-def _nearest(
+def _own(
     ink: Ink, mask: NDArray[np.bool_], box: NDArray[np.float32], others: NDArray[np.float32]
 ) -> NDArray[np.bool_]:
-    """The part of a mask that is nearer to the middle of its box than to others', in sides of each."""
+    """A mask without what lies in another box too, nearer to the middle of that one, in sides of each."""
     rows, columns = np.nonzero(mask)
     points = (np.stack([columns, rows], axis=1) + 0.5) * ink.scale + (ink.left, ink.top)
     corners = np.stack([box, *others])[:, None]
     middles, sides = (corners[..., :2] + corners[..., 2:]) / 2, corners[..., 2:] - corners[..., :2]
-    distances = (((points - middles) / sides) ** 2).sum(axis=2)
-    own = distances.argmin(axis=0) == 0
-    nearest = np.zeros_like(mask)
-    nearest[rows[own], columns[own]] = True
-    return nearest if own.any() else mask
+    aside = np.abs(points - middles) / sides
+    distances = (aside**2).sum(axis=2)
+    distances[1:][(aside[1:] > 0.5).any(axis=2)] = np.inf
+    nearest = distances.argmin(axis=0) == 0
+    own = np.zeros_like(mask)
+    own[rows[nearest], columns[nearest]] = True
+    return own if own.any() else mask
 
 
 def _is_block(mask: NDArray[np.bool_]) -> bool:

@@ -97,7 +97,7 @@ def read_found(image: Image.Image, found: Found, probabilities: Probabilities) -
     Where there is no ink, nothing was found.
     """
     likely = found.boxes[found.scores >= LIKELY]
-    looks = [in_box(image, box, _overlapping(likely, box)) for box in found.boxes]
+    looks = [in_box(image, box, likely) for box in found.boxes]
     if not any(looks):
         return []
     every = probabilities(np.stack([pixels for each in looks for pixels, _ in each]))
@@ -112,12 +112,6 @@ def read_found(image: Image.Image, found: Found, probabilities: Probabilities) -
         row = seen_twice(float(found.scores[index]), named, rows[best])
         shown.append(Shown(pixels, (left, top, right - left, bottom - top), row))
     return shown
-
-
-def _overlapping(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of boxes (n, 4) the others that share something with one."""
-    shared = np.all((boxes[:, :2] < box[2:]) & (boxes[:, 2:] > box[:2]), axis=1)
-    return np.asarray(boxes[shared & (boxes != box).any(axis=1)])
 
 
 def find_closely(image: Image.Image) -> Found:
