@@ -36,7 +36,7 @@ STEP = 32
 LEAST = 0.01
 """Score of what is no digit at all."""
 
-_SLOPE, _OFFSET = 3.5, 3.0
+_SLOPE, _OFFSET = 3.5, 2.0
 """From the network's logit of a centre to that of the probability of a digit, on simulated pages."""
 
 _SAME, _INSIDE = 0.45, 0.85
