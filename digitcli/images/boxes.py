@@ -40,11 +40,11 @@ _LARGE = 0.5
 _FILLED, _BROAD = 0.9, 0.5
 """Of its box that a block fills, and its width in heights, at least."""
 
-_NO_BOXES: NDArray[np.float32] = np.zeros((0, 4), np.float32)
+NO_BOXES: NDArray[np.float32] = np.zeros((0, 4), np.float32)
 
 
 def in_box(
-    image: Image.Image, box: NDArray[np.float32], others: NDArray[np.float32] = _NO_BOXES
+    image: Image.Image, box: NDArray[np.float32], others: NDArray[np.float32] = NO_BOXES
 ) -> list[tuple[NDArray[np.uint8], Box]]:
     """The digit in a box in the ways to see it: (28, 28) uint8, and left, top, right, bottom of its ink.
 

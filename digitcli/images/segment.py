@@ -12,7 +12,7 @@ from digitcli.data.digits import CLASSES
 from digitcli.detector.find import GLANCE, Found, distinct, find
 from digitcli.expectations import Probabilities, seen_twice
 from digitcli.images.beside import without_what_stands_beside
-from digitcli.images.boxes import in_box
+from digitcli.images.boxes import NO_BOXES, in_box
 from digitcli.images.ink import Box
 
 LIKELY = 0.5
@@ -64,9 +64,10 @@ def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Dig
     Lines may be slanted, digits broken or touching. An empty list where there are none.
     """
     found = find_closely(image)
+    likely = found.only(found.scores >= LIKELY)
     digits = [
         Digit(int(each.row.argmax()), float(each.row.max()), each.box, each.pixels)
-        for each in read_found(image, found.only(found.scores >= LIKELY), probabilities)
+        for each in read_found(image, likely, probabilities, likely.boxes)
         if each.row.sum() >= LIKELY
     ]
     digits.sort(key=lambda digit: -digit.confidence)
@@ -91,13 +92,18 @@ class Shown:
     row: NDArray[np.float32]
 
 
-def read_found(image: Image.Image, found: Found, probabilities: Probabilities) -> list[Shown]:
+def read_found(
+    image: Image.Image,
+    found: Found,
+    probabilities: Probabilities,
+    neighbours: NDArray[np.float32] = NO_BOXES,
+) -> list[Shown]:
     """What the detector found, each in the way to see it in which it and the classifier are surest together.
 
+    neighbours: (n, 4), as the `others` of `in_box`, if what was found are not several guesses at one digit.
     Where there is no ink, nothing was found.
     """
-    likely = found.boxes[found.scores >= LIKELY]
-    looks = [in_box(image, box, likely) for box in found.boxes]
+    looks = [in_box(image, box, neighbours) for box in found.boxes]
     if not any(looks):
         return []
     every = probabilities(np.stack([pixels for each in looks for pixels, _ in each]))
