@@ -5,7 +5,7 @@ from itertools import chain, repeat
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from digitcli import reading
 from digitcli.data import synthetic
@@ -167,6 +167,17 @@ def test_a_part_of_a_picture_must_not_be_likely_no_digit(monkeypatch: pytest.Mon
     assert likely_digit is not None
     assert likely_none.max() == 0.5, "the whole picture's"
     assert likely_digit.max() > 0.8
+
+
+def test_guesses_at_one_digit_leave_each_other_its_ink(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = page("8")
+    left, top, right, bottom = ImageOps.invert(image).getbbox() or (0, 0, 0, 0)
+    boxes = np.array([(left, top, right, bottom), (left, (top + bottom) / 2, right, bottom)], np.float32)
+    found = Found(boxes, np.full(2, 0.99, np.float32), np.full((2, 10), 0.1, np.float32), 1.0)
+    monkeypatch.setattr(segment, "find_closely", lambda image: found)
+    box = one(image, always(0.3, 0.99)).box
+    assert box is not None
+    assert box[3] == pytest.approx(bottom - top, abs=4)
 
 
 @pytest.mark.parametrize(("share", "taken"), [(0.97, "the part"), (0.93, "the whole")])

@@ -206,3 +206,15 @@ def test_a_digit_that_was_found_a_second_time_within_itself_is_read_once(
     )
     monkeypatch.setattr(segment, "find_closely", lambda image: again)
     assert text_of(read_many(image, nearest)) == "4071"
+
+
+def test_digits_side_by_side_have_each_its_own_ink(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Image.new("L", (140, 120), 255)
+    draw = ImageDraw.Draw(image)
+    for left in (22, 62):
+        draw.ellipse((left, 22, left + 56, 98), outline=0, width=6)
+    boxes = np.array([(22, 22, 79, 99), (62, 22, 119, 99)], np.float32)
+    found = Found(boxes, np.full(2, 0.99, np.float32), np.full((2, 10), 0.1, np.float32), 1.0)
+    monkeypatch.setattr(segment, "find_closely", lambda image: found)
+    [[first, second]] = read_many(image, nearest)
+    assert first.box[0] + first.box[2] <= second.box[0] + 2
