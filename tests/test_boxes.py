@@ -116,6 +116,17 @@ def test_what_is_in_a_cell_is_seen() -> None:
     assert box == pytest.approx((58, 36, 66, 103), abs=3)
 
 
+def test_a_one_that_touches_ruled_lines_is_seen() -> None:
+    image = Image.new("L", (260, 140), 255)
+    draw = ImageDraw.Draw(image)
+    for y in (20, 120):
+        draw.line([(0, y), (260, y)], fill=0, width=2)
+    for left in (80, 145):
+        draw.line([(left, 40), (left + 35, 42), (left + 10, 100)], fill=0, width=6, joint="curve")
+    draw.line([(130, 20), (130, 120)], fill=0, width=6)
+    assert in_box(image, np.array([125, 18, 136, 122], np.float32))
+
+
 def test_what_a_digit_shares_with_another_one_is_of_that_with_the_nearer_middle() -> None:
     touched = picture((200, 120))
     ImageDraw.Draw(touched).line([(72, 20), (72, 100)], fill=0, width=6)  # through the end of the 7's bar
@@ -128,3 +139,9 @@ def test_what_a_digit_shares_with_another_one_is_of_that_with_the_nearer_middle(
 
     assert nearest() > 20
     assert nearest(one) < 10
+
+
+def test_what_lies_in_its_own_box_alone_stays_however_large_the_other_one_is() -> None:
+    beside = np.array([[79, -140, 479, 260]], np.float32)
+    (_, (_, _, right, _)), *_ = in_box(picture(), SEVEN, beside)
+    assert right == pytest.approx(79, abs=1)

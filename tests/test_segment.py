@@ -123,6 +123,22 @@ def test_walls_of_the_cells_of_a_form_are_no_digits() -> None:
     assert read.count("4823") >= 9  # of 12
 
 
+@pytest.mark.parametrize("apart", [6, 8, 12])
+def test_between_two_cells_of_a_form_there_is_nothing(monkeypatch: pytest.MonkeyPatch, apart: int) -> None:
+    image = Image.new("L", (220, 140), 255)
+    draw = ImageDraw.Draw(image)
+    for left in (20, 102 + apart):
+        draw.rectangle((left, 20, left + 84, 120), outline=0, width=2)
+        draw.line([(left + 25, 38), (left + 60, 40), (left + 35, 100)], fill=0, width=6, joint="curve")
+    walls = (100, 18, 106 + apart, 122)
+    sevens = [(left + 22, 35, left + 64, 104) for left in (20, 102 + apart)]
+    named = np.eye(10, dtype=np.float32)[[7, 7, 1]]
+    found = Found(np.array([*sevens, walls], np.float32), np.full(3, 0.99, np.float32), named, 1.0)
+    monkeypatch.setattr(segment, "find_closely", lambda image: found)
+    any_digit = np.full(10, 0.1, np.float32)
+    assert text_of(read_many(image, lambda images: np.tile(any_digit, (len(images), 1)))) == "77"
+
+
 def test_a_plus_and_an_equals_sign_are_no_digits() -> None:
     image = page("4823", gap=50)
     boxes = [digit.box for digit in read_many(image, nearest)[0]]

@@ -30,9 +30,10 @@ WITHOUT, LAID, MIXED, SINGLE = 0.1, 0.25, 0.14, 0.15
 digit. The rest has several."""
 
 TOUCHING = 0.18
-"""Share of the pages on which many of several digits touch, with ONES times as many 1s: they are missed."""
+"""Share of the pages on which many of several digits touch."""
 
 ONES = 3
+"""Times as many 1s as other digits on these pages, since 1s that touch another digit are missed most."""
 
 FORMS, RINGED = 0.1, 0.1
 """Shares of the pages that are forms with a cell for each digit, or have a ring round all, beyond those that

@@ -56,7 +56,7 @@ def in_box(
     looks: list[tuple[NDArray[np.uint8], Box]] = []
     for ink, corners in chain.from_iterable(_inks(image, box, around) for around in SURROUNDINGS):
         for mask in _masks(ink, corners):
-            digit = ink.only(_own(ink, mask, box, touching))
+            digit = ink.only(_own(ink, mask, box, touching) if len(touching) else mask)
             pixels = in_28x28(digit)
             if is_new(pixels, (other for other, _ in looks)):
                 looks.append((pixels, digit.on_picture(box_of(digit.mask))))

@@ -149,6 +149,7 @@ def arrange(
     Returns the glyphs, moved, in reading order; the ink starts at about 0, 0.
     """
     spacing, hurried = rng.uniform(0.12, 0.5), rng.choice([0, 0, rng.uniform(0, 0.4)])
+    share, least = (hurried, 0.0) if touching is None else (touching, -OVERLAP)
     slope, lead = rng.normal(0, 0.02), rng.uniform(1.6, 2.4)
     placed = []
     for row, glyphs in enumerate(lines):
@@ -160,8 +161,7 @@ def arrange(
             base = row * lead + 1 + slope * x + rng.normal(0, 0.03)
             shift = np.array([x - low[0], base - scale])
             placed.append([(stroke * scale + shift).astype(np.float32) for stroke in glyph])
-            close = rng.uniform() < (hurried if touching is None else touching)
-            least = 0 if touching is None else -OVERLAP
+            close = rng.uniform() < share
             gap = rng.uniform(least, pen) if close else pen + max(spacing * np.exp(rng.normal(0, 0.25)), 0.08)
             x += high[0] - low[0] + gap
     return placed
