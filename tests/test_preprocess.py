@@ -167,6 +167,19 @@ def test_a_plot_with_ticks_is_looked_into() -> None:
     assert difference(to_mnist(plot), BLACK_ON_WHITE) < 1
 
 
+@pytest.mark.parametrize(
+    ("turns", "box"),
+    [(0, (116, 26, 65, 96)), (1, (26, 75, 96, 65)), (2, (75, 38, 65, 96)), (3, (38, 116, 96, 65))],
+)
+def test_what_lies_beside_the_page_is_not_looked_into(turns: int, box: tuple[int, int, int, int]) -> None:
+    image = Image.new("RGB", (256, 160), "white")
+    image.paste(seven("white", "black"), (56, 0))
+    draw = ImageDraw.Draw(image)
+    draw.polygon([(0, 0), (50, 0), (56, 159), (0, 159)], fill=(60, 50, 40))
+    draw.line((25, 40, 27, 120), fill=(200, 200, 200), width=6)
+    assert next(readings(image.rotate(90 * turns, expand=True))).box == box
+
+
 def test_a_bar_with_buttons_is_no_frame() -> None:
     window = Image.new("RGB", (200, 200), (217, 217, 217))
     window.paste(seven("white", "black"), (0, 0))

@@ -30,7 +30,8 @@ _FLATTEST = 0.3
 """Of a frame's shorter side, against the longer; flatter ones are bars of a program's window."""
 
 _WHOLE = 0.5
-"""Of the picture that a flatter frame covers all the same, as around a line of digits."""
+"""Of the picture that a flatter frame covers all the same, as around a line of digits; what lies beside a
+page covers less."""
 
 _FILLED = 0.65
 """Of a box that ink of one colour covers: then it is a page in that colour, with something on it."""
@@ -71,7 +72,8 @@ def frame_inside(mask: Mask) -> tuple[int, int, int, int] | None:
     """Where the picture within a picture is: left, top, right, bottom inside of a filled box or a frame.
 
     A page on a table, a plot within its axes, a canvas with a border: one part of the mask that lies along
-    all four sides of its bounding box. None if there is none.
+    all four sides of its bounding box. Or the page beside what such a part covers along three edges of the
+    picture. None if there is none.
     """
     parts = find_components(mask)
     if not len(parts):
@@ -92,6 +94,9 @@ def frame_inside(mask: Mask) -> tuple[int, int, int, int] | None:
     left, top, right, bottom = left + from_left, top + from_top, right - from_right, bottom - from_bottom
     width, height = right - left, bottom - top
     share = width * height / mask.size
+    page = _beside(parts.boxes[largest], mask.shape, margin)
+    if page is not None and share < _WHOLE and box.mean() > _FILLED:
+        return page
     if min(width, height) < _SMALLEST or share < 0.1:
         return None
     if min(width, height) < _FLATTEST * max(width, height) and share < _WHOLE:
@@ -112,6 +117,25 @@ def frame_inside(mask: Mask) -> tuple[int, int, int, int] | None:
     if not filled and max(inner.any(axis=0).mean(), inner.any(axis=1).mean()) > _CROSSED:
         return None
     return left + outline, top + outline, right - outline, bottom - outline
+
+
+def _beside(box: NDArray[np.intp], shape: tuple[int, ...], margin: int) -> tuple[int, int, int, int] | None:
+    """The rest of a picture in which a box reaches three edges, a margin away from it; None if it does not.
+
+    box: left, top, right, bottom. shape: the picture's.
+    """
+    height, width = shape
+    reached = box == (0, 0, width, height)
+    if reached.sum() != 3:
+        return None
+    left, top, right, bottom = (int(each) for each in box)
+    rests = (
+        (0, 0, left - margin, height),
+        (0, 0, width, top - margin),
+        (right + margin, 0, width, height),
+        (0, bottom + margin, width, height),
+    )
+    return rests[int(reached.argmin())]
 
 
 def _inset(box: Mask, margin: int) -> int | None:
