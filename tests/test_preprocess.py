@@ -180,6 +180,15 @@ def test_what_lies_beside_the_page_is_not_looked_into(turns: int, box: tuple[int
     assert next(readings(image.rotate(90 * turns, expand=True))).box == box
 
 
+def test_a_frame_along_three_edges_is_looked_into() -> None:
+    image = Image.new("RGB", (420, 160), "white")
+    image.paste(seven("white", "black"), (0, 0))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 199, 159), outline="black", width=4)
+    draw.text((300, 60), "14", fill="black")
+    assert difference(to_mnist(image), BLACK_ON_WHITE) < 1
+
+
 def test_a_bar_with_buttons_is_no_frame() -> None:
     window = Image.new("RGB", (200, 200), (217, 217, 217))
     window.paste(seven("white", "black"), (0, 0))
