@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from digitcli.data import synthetic
 from digitcli.images.geometry import centre_by_mass, fit_in_20x20, is_in_mnist_form
+from digitcli.images.lines import frame_inside
 from digitcli.images.preprocess import readings, to_mnist
 from digitcli.images.strokes import stroke_width
 
@@ -187,6 +188,39 @@ def test_a_frame_along_three_edges_is_looked_into() -> None:
     draw.rectangle((0, 0, 199, 159), outline="black", width=4)
     draw.text((300, 60), "14", fill="black")
     assert difference(to_mnist(image), BLACK_ON_WHITE) < 1
+
+
+def test_what_leaves_only_a_line_of_the_page_is_not_beside_it() -> None:
+    image = Image.new("RGB", (120, 110), "white")
+    image.paste("yellow", (0, 2, 120, 109))
+    image.paste("yellow", (50, 109, 55, 110))
+    image.paste(seven("yellow", "black").crop((40, 10, 140, 110)), (10, 5))
+    assert difference(to_mnist(image), BLACK_ON_WHITE) < 8
+
+
+def spans(side: int) -> st.SearchStrategy[list[int]]:
+    """From, to along a side, often near its ends."""
+    near = st.sampled_from([0, 1, 2, side - 2, side - 1, side]).map(lambda at: max(at, 0))
+    return st.lists(near | st.integers(0, side), min_size=2, max_size=2).map(sorted)
+
+
+@st.composite
+def rectangles(draw: st.DrawFn) -> np.ndarray:
+    """A mask with some rectangles, drawn over each other."""
+    height, width = draw(st.integers(1, 200)), draw(st.integers(1, 200))
+    mask = np.zeros((height, width), bool)
+    for filled in draw(st.lists(st.booleans(), max_size=4)):
+        (top, bottom), (left, right) = draw(spans(height)), draw(spans(width))
+        mask[top:bottom, left:right] = filled
+    return mask
+
+
+@given(rectangles())
+@settings(max_examples=500, deadline=None)
+def test_within_a_frame_there_is_something(mask: np.ndarray) -> None:
+    left, top, right, bottom = frame_inside(mask) or (0, 0, 1, 1)
+    assert 0 <= left < right <= mask.shape[1]
+    assert 0 <= top < bottom <= mask.shape[0]
 
 
 def test_a_bar_with_buttons_is_no_frame() -> None:

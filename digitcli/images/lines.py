@@ -30,7 +30,8 @@ _FLATTEST = 0.3
 """Of a frame's shorter side, against the longer; flatter ones are bars of a program's window."""
 
 _WHOLE = 0.5
-"""Of the picture that a flatter frame covers all the same, as around a line of digits."""
+"""Of the picture that a flatter frame covers all the same, as around a line of digits; what lies beside a
+page covers less."""
 
 _FILLED = 0.65
 """Of a box that ink of one colour covers: then it is a page in that colour, with something on it."""
@@ -94,7 +95,7 @@ def frame_inside(mask: Mask) -> tuple[int, int, int, int] | None:
     width, height = right - left, bottom - top
     share = width * height / mask.size
     page = _beside(parts.boxes[largest], mask.shape, margin)
-    if page is not None and box.mean() > _FILLED:
+    if page is not None and share < _WHOLE and box.mean() > _FILLED:
         return page
     if min(width, height) < _SMALLEST or share < 0.1:
         return None
