@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import BinaryIO, Protocol, Self
 
-from digitcli.errors import ImageError
+from digitcli.errors import DigitcliError, ImageError, reason
 
 if sys.platform == "linux":
     import resource
@@ -92,7 +92,7 @@ class PictureLimits:
 
     @contextmanager
     def reading(self, picture: object, name: str) -> Iterator[None]:
-        """Some of the work on a picture. Raises ImageError, with the name, if that takes too much.
+        """Some of the work on a picture. Raises ImageError, with the name, if that takes too much or trips.
 
         picture: what tells it from others, to add up what was spent on it.
         """
@@ -107,6 +107,13 @@ class PictureLimits:
             raise ImageError(overtime(name, self.seconds)) from None
         except MemoryError:
             raise ImageError(f"{name} {TOO_MUCH_MEMORY}. Make it smaller first.") from None
+        except (DigitcliError, OSError):
+            raise
+        except Exception as error:  # a fault of ours that one picture of a million brings to light
+            what = f"{type(error).__name__}: {reason(error)}"
+            raise ImageError(
+                f"{name} trips over a fault in digitcli ({what}). Report it with the picture."
+            ) from error
         finally:
             self._stop()
             self._memory.restore()

@@ -297,7 +297,7 @@ def _ones(
     try:
         with limits.at_most(limits.seconds * max(1, len(images))):
             together = read_one(images, probabilities)
-    except OvertimeError:
+    except (OvertimeError, Exception):  # alone, the one that did it does it to itself only
         yield from (_one(source, each, probabilities, limits) for source, each in group)
         return
     ones = iter(together)

@@ -261,6 +261,29 @@ def test_of_pictures_that_are_read_together_only_the_endless_one_is_given_up(
     assert (first.digit, last.digit) == (1, 1)
 
 
+def trips(of: Any) -> None:
+    """Reads no picture that is 5 pixels wide."""
+    if any(image.width == 5 for image in (of if isinstance(of, list) else [of])):
+        raise ValueError("empty box")
+
+
+@pytest.mark.parametrize("mode", ["auto", "single", "many"])
+@pytest.mark.parametrize("annotate", [None, Path("out")])
+def test_a_fault_that_one_picture_brings_to_light_is_its_error_alone(
+    mode: Mode, annotate: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_many = segment.read_many
+    monkeypatch.setattr(prediction, "read_one", lambda *of: trips(of[0]) or read_one(*of))
+    monkeypatch.setattr(segment, "read_many", lambda *of: trips(of[0]) or read_many(*of))
+    Image.new("L", (5, 9), 255).save("narrow.png")
+    words = picture("a.png"), "narrow.png", picture("b.png")
+    first, narrow, last = results(*words, mode=mode, annotate=annotate)
+    assert narrow.error == (
+        "narrow.png trips over a fault in digitcli (ValueError: empty box). Report it with the picture."
+    )
+    assert (first.text, last.text) == ("1", "1")
+
+
 @pytest.mark.parametrize("mode", ["auto", "single", "many"])
 @pytest.mark.parametrize("annotate", [None, Path("out")])
 def test_a_picture_that_is_decoded_for_ever_is_given_up(mode: Mode, annotate: Path | None) -> None:
