@@ -70,6 +70,7 @@ def test_a_plate_is_full_and_convex_and_no_stroke() -> None:
     assert find_plate(disc((80, 30, 110, 160))) is None  # slim
     assert find_plate(disc((80, 80, 89, 89))) is None  # small
     assert find_plate(disc()) is None
+    assert find_plate(np.eye(40, dtype=bool)) is None  # a line that slants
 
 
 @given(arrays(np.bool_, st.tuples(st.integers(1, 60), st.integers(1, 60))))

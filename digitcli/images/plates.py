@@ -48,5 +48,5 @@ def find_plate(mask: Mask) -> Mask | None:
         return None
     # With a border, since the outline may be that of the picture.
     full = cv2.drawContours(np.zeros(np.add(mask.shape, 2), np.uint8), contours, -1, 1, -1, offset=(1, 1))
-    within = cv2.distanceTransform(full, cv2.DIST_L2, 3)[1:-1, 1:-1] > _EDGE * side + 1
-    return np.asarray(within)
+    within: Mask = cv2.distanceTransform(full, cv2.DIST_L2, 3)[1:-1, 1:-1] > _EDGE * side + 1
+    return within if within.any() else None  # as on a thin stroke that slants, which is convex
