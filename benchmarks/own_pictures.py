@@ -12,12 +12,15 @@ reads them in three ways with the same model:
 
 Then as many pictures without a digit go through predict, and the area under the ROC curve tells how well the
 confidence separates the two. Last come `numbers` pictures of every kind with 2 to 10 digits in a line, a
-third of them with two or three lines; they count as read if no digit is wrong, missing or too many:
+third of them with two or three such lines:
 
     contours         Otsu's threshold, each outer contour resized to 28x28, as most tutorials do
     predict --many   the command
 
-Prints two tables and writes benchmarks/results/own_pictures.json. Kinds
+Such a picture counts as read if no digit in it is wrong, missing or too many. The last table has each line
+for itself, as the number that it is, whatever happened to those above and below it.
+
+Prints three tables and writes benchmarks/results/own_pictures.json. Kinds
 marked * use a pen, paper, lamp or camera that nothing was tuned or trained on.
 """
 
@@ -40,7 +43,7 @@ from statistics import mean
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from several_digits import draw_numbers, read_numbers
+from several_digits import draw_numbers, lines_right, read_numbers
 
 from digitcli import classifiers, runs
 from digitcli.data.digits import CLASSES, SIDE
@@ -185,17 +188,21 @@ def main() -> None:
         pages = folder / "numbers"
         pages.mkdir()
         numbers = list(draw_numbers(options.kinds, options.numbers, options.seed, pages))
-        numbers_right = read_numbers(numbers, pages, model.path)
+        number_reads = read_numbers(numbers, pages, model.path)
 
     right = [
         (sample.kind, {recipe: rows[index].digit == sample.digit for recipe, rows in reads.items()})
         for index, sample in enumerate(digits)
     ]
-    whole = [(number.kind, row) for number, row in zip(numbers, numbers_right, strict=True)]
-    by_lines = [
-        ("several lines" if "\n" in number.text else "one line", row)
-        for number, row in zip(numbers, numbers_right, strict=True)
-    ]
+    whole, by_lines, each_line = [], [], []
+    for number, row in zip(numbers, number_reads, strict=True):
+        wholly = {recipe: read == number.text for recipe, read in row.items()}
+        whole.append((number.kind, wholly))
+        by_lines.append(("several lines" if "\n" in number.text else "one line", wholly))
+        in_lines = [lines_right(number.text, read) for read in row.values()]
+        each_line += [
+            (number.kind, dict(zip(row, line, strict=True))) for line in zip(*in_lines, strict=True)
+        ]
     confidence = np.array([read.confidence for read in reads["predict"]])
     separation = {
         kind: auroc(
@@ -215,8 +222,10 @@ def main() -> None:
     by_kind, by_group = shares(right, each), shares(right, groups)
     numbers_by_kind = shares(whole, each)
     numbers_by_group = shares(whole, groups) | shares(by_lines, lines)
+    lines_by_group = shares(each_line, groups)
     print_table("% of single digits read right", by_kind | by_group)
-    print_table("% of numbers read without error", numbers_by_kind | numbers_by_group)
+    print_table("% of pictures of numbers, no error", numbers_by_kind | numbers_by_group)
+    print_table("% of lines read without error", lines_by_group)
     print(
         "\nAUROC of predict's confidence, digits against: "
         + ", ".join(f"{k} {v:.3f}" for k, v in separation.items())
@@ -237,6 +246,7 @@ def main() -> None:
         "accuracy": by_group,
         "numbers_by_kind": numbers_by_kind,
         "numbers": numbers_by_group,
+        "lines": lines_by_group,
         "held_out": sorted(HELD_OUT.intersection(options.kinds)),
         "auroc_of_confidence": {kind: round(value, 4) for kind, value in separation.items()},
     }

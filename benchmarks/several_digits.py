@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import cv2
@@ -65,18 +66,30 @@ def by_predict(folder: Path, model: Path) -> dict[str, str]:
     return {Path(row["path"]).name: row["text"] or "" for row in rows}
 
 
-def read_numbers(numbers: Sequence[Number], folder: Path, model: Path) -> list[dict[str, bool]]:
-    """For each number, whether each of the RECIPES reads all of it without an error."""
+def read_numbers(numbers: Sequence[Number], folder: Path, model: Path) -> list[dict[str, str]]:
+    """What each recipe reads in each picture."""
     many = by_predict(folder, model)
     classifier = classifiers.load(model)
-    # The usual recipe knows no lines, so that it is asked for the digits alone.
     return [
         {
-            "contours": by_contours(number.path, classifier) == number.text.replace("\n", ""),
-            "predict --many": many[number.path.name] == number.text,
+            "contours": _in_lines(by_contours(number.path, classifier), number.text),
+            "predict --many": many[number.path.name],
         }
         for number in numbers
     ]
+
+
+def lines_right(text: str, read: str) -> list[bool]:
+    """For each line of a text whether it was read without an error, in its order among the others."""
+    lines = text.split("\n")
+    same = SequenceMatcher(None, lines, read.split("\n"), autojunk=False).get_matching_blocks()
+    found = {index for start, _, length in same for index in range(start, start + length)}
+    return [index in found for index in range(len(lines))]
+
+
+def _in_lines(read: str, text: str) -> str:
+    """What a recipe that knows no lines read, with the lines of the text if its digits are right."""
+    return text if read == text.replace("\n", "") else read
 
 
 def _number(rng: np.random.Generator) -> str:
