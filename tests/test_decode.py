@@ -3,13 +3,16 @@ from __future__ import annotations
 import io
 import os
 import struct
+import sys
 import threading
 import zipfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import bombs
 import numpy as np
+import pillow_heif
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,11 +21,19 @@ from PIL import Image, ImageDraw
 from digitcli.errors import ImageError
 from digitcli.images import decode
 from digitcli.images.decode import open_picture
+from digitcli.limits import PictureLimits
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def heic(image: Image.Image, **options: Any) -> bytes:
+    """As `encoded`, in HEIC, without Pillow's own learning of it."""
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(image).save(buffer, quality=95, **options)
     return buffer.getvalue()
 
 
@@ -38,6 +49,33 @@ def test_formats_without_loss_keep_their_pixels(format: str) -> None:
     options = {"lossless": True} if format == "WEBP" else {"sizes": [(30, 20)]} if format == "ICO" else {}
     picture = open_picture(encoded(bar("RGB", "white", "black"), format, **options))
     assert np.array_equal(np.asarray(picture.convert("L")), np.asarray(bar()))
+
+
+@pytest.mark.parametrize("tile", [0, 512])
+def test_photos_of_iphones_are_upright(tile: int) -> None:
+    photo = bar("RGB", "white", "black").resize((900, 600), Image.Resampling.NEAREST)
+    sideways = Image.Exif()
+    sideways[0x0112] = 6
+    for exif, turned in ((Image.Exif(), photo), (sideways, photo.transpose(Image.Transpose.ROTATE_270))):
+        seen = open_picture(heic(photo, exif=exif.tobytes(), tile_size=tile))
+        assert (seen.mode, seen.size) == ("RGB", turned.size)
+        assert np.abs(np.asarray(seen).astype(int) - np.asarray(turned)).mean() < 2
+
+
+def test_a_damaged_heic_says_so() -> None:
+    content = heic(Image.effect_noise((600, 400), 90).convert("RGB"))
+    for cut in (content[: len(content) // 2], content[:40]):
+        with pytest.raises(ImageError, match=r"^x\.heic is damaged and cannot be decoded: \w.*\.$"):
+            open_picture(cut, "x.heic")
+
+
+def test_where_nothing_reads_heic_it_is_told_what_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.setattr(Image, "ID", [each for each in Image.ID if each != "HEIF"])
+    with pytest.raises(
+        ImageError, match=r"^x\.heic is in HEIC, .*pip install 'digitcli\[heic\]'; or save it as JPEG"
+    ):
+        open_picture(heic(bar("RGB", "white", "black")), "x.heic")
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr"])
@@ -139,6 +177,14 @@ def test_endless_rows_and_columns_are_refused(size: bytes) -> None:
 
 def test_the_longest_row_that_is_read_can_be() -> None:
     assert open_picture(b"P5 65535 1 255\n" + bytes(65_535)).size == (65_535, 1)
+
+
+def test_a_heic_has_so_many_pixels_as_phones_take_and_not_many_more() -> None:
+    page = Image.new("RGB", (6400, 4800), "white")
+    with pytest.raises(ImageError, match=r"6400x4800 pixels would take \d+ MB, more than 330"):
+        open_picture(heic(page))
+    with PictureLimits() as limits, limits.reading(page, "x"):
+        assert open_picture(heic(page.crop((0, 0, 5712, 4284)), tile_size=512)).size == (5712, 4284)
 
 
 @pytest.mark.parametrize("format", ["WEBP", "AVIF", "JPEG2000"])

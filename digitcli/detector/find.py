@@ -45,6 +45,8 @@ _SAME, _INSIDE = 0.45, 0.85
 MOST = 400
 """Centres that are looked at; more are a texture."""
 
+_STRIP = 256  # rows of a picture that are copied at a time
+
 Floats = NDArray[np.float32]
 
 
@@ -77,7 +79,7 @@ class Found:
 
 def find(image: Image.Image, area: int = AREA) -> Found:
     """What may be digits in a picture, mode L or RGB, that is brought to about `area` pixels."""
-    pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    pixels = _colours(image)
     height, width = pixels.shape[:2]
     sized = resized(pixels, area, LARGEST)
     scale = np.array([width / sized.shape[1], height / sized.shape[0]] * 2, np.float32)
@@ -86,6 +88,15 @@ def find(image: Image.Image, area: int = AREA) -> Found:
     boxes, scores, probabilities = decoded(_network()(np.asarray(padded)))
     on_picture = np.all(boxes[:, :2] + boxes[:, 2:] < 2 * np.array(sized.shape[1::-1]), axis=1)
     return Found(boxes * scale, scores, probabilities, float(scale.max())).only(on_picture)
+
+
+def _colours(image: Image.Image) -> NDArray[np.uint8]:
+    """(height, width, 3). In strips, since Pillow would need twice the memory for all at once."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, _STRIP):
+        strip = image.crop((0, top, image.width, min(top + _STRIP, image.height)))
+        pixels[top : top + _STRIP] = np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"))
+    return pixels
 
 
 def resized(pixels: NDArray[np.uint8], area: float, largest: float) -> NDArray[np.uint8]:

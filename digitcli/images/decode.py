@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from digitcli import limits
 from digitcli.errors import ImageError, reason
@@ -26,12 +26,21 @@ MAX_SIZE = 64 * 2**20
 _BYTES = {"1": 3, "L": 3, "RGB": 9}
 _BYTES_WITH_COPIES = 16
 # Some decoders take more (as measured with noise), since they hold all planes, or several frames.
-_BYTES_OF_FORMAT = {"WEBP": 24, "AVIF": 24, "JPEG2000": 26}
+_BYTES_OF_FORMAT = {"WEBP": 24, "AVIF": 24, "JPEG2000": 26, "HEIF": 12}
 _BYTES_OF_PROGRESSIVE_JPEG = 6  # for what is sent in several scans, until the last one has come
 
 # Bytes of a file that are decoded in a second (slowest measured), where one call decodes all of it, which
 # nothing can interrupt.
-_BYTES_A_SECOND = {"WEBP": 6 * 10**6, "AVIF": 4 * 10**6, "JPEG2000": 4 * 10**6, "ICNS": 4 * 10**6}
+_BYTES_A_SECOND = {
+    "WEBP": 6 * 10**6,
+    "AVIF": 4 * 10**6,
+    "JPEG2000": 4 * 10**6,
+    "ICNS": 4 * 10**6,
+    "HEIF": 4 * 10**6,
+}
+
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""Brands of ISO/IEC 23008-12, "HEIF", after the size and the name of a file's first box."""
 
 _PROGRAMS = ("EPS", "WMF")  # are drawn by another program, which does what the picture says
 
@@ -51,10 +60,11 @@ def open_picture(
 ) -> Image.Image:
     """The picture as a person would see it, in mode L or RGB; of an animation, the first frame.
 
-    source: a file, or the bytes of one; in any format that Pillow reads.
+    source: a file, or the bytes of one; in any format that Pillow reads, or HEIC, as iPhones write it.
     name: what to call it in messages; the path unless given.
     least_side: pixels on the longer side that are enough. A larger JPEG is then decoded at the eighth,
-        quarter or half of its size that still has them, which costs less than half the time.
+        quarter or half of its size that still has them, which costs less than half the time; a larger HEIC
+        is reduced, which spares memory.
     seconds: in which decoders must be done that nothing can interrupt. To hold the others to it, and all of
         them to their memory whatever the file says, call this within `PictureLimits.reading`; which also
         keeps Pillow from warning about odd metadata.
@@ -64,7 +74,7 @@ def open_picture(
     name = name or ("The picture" if isinstance(source, bytes) else str(source))
     with _opened(source, name) as file:
         try:
-            with Image.open(file) as image:
+            with _pillow_image(file, name) as image:
                 if image.format in _PROGRAMS:
                     raise ImageError(
                         f"{name} is a program that draws ({image.format}), and is not run. Save it as PNG."
@@ -74,6 +84,8 @@ def open_picture(
                 if image.info.get("progressive"):
                     image.decodermaxblock = _INTERRUPTIBLE
                 image.load()
+                if image.format == "HEIF" and least_side:  # which a whole photo is far more than
+                    return _opaque_8_bit(_upright(image.reduce(_scale(image, least_side))))
                 return _opaque_8_bit(_upright(image))
         except UnidentifiedImageError:
             raise ImageError(f"{name} is not a picture, or in a format that Pillow does not read.") from None
@@ -88,6 +100,30 @@ def open_picture(
             raise
         except Exception as error:  # decoders of damaged files raise whatever their parsing tripped over
             raise ImageError(f"{name} is damaged and cannot be decoded: {reason(error)}.") from error
+
+
+def _pillow_image(file: BinaryIO, name: str) -> ImageFile.ImageFile:
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        file.seek(0)
+        head = file.read(12)
+        if head[4:8] != b"ftyp" or head[8:] not in _HEIC:
+            raise
+    try:
+        import pillow_heif  # which only the first such picture pays for
+    except ImportError:
+        raise ImageError(
+            f"{name} is in HEIC, as iPhones write it. Install what reads that with:"
+            " pip install 'digitcli[heic]'; or save it as JPEG."
+        ) from None
+    pillow_heif.options.DECODE_THREADS = 1  # since there may be as many processes as cores
+    pillow_heif.register_heif_opener(thumbnails=False, aux_images=False, depth_images=False)
+    file.seek(0)
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        raise ImageError(f"{name} is damaged and cannot be decoded: a HEIC without a picture.") from None
 
 
 def read_piped(file: BinaryIO, name: str) -> bytes:
@@ -137,7 +173,7 @@ def _require_size(image: Image.Image, name: str, least_side: int | None) -> None
         )
     size = image.size
     needed = math.prod(size) * _BYTES_OF_PROGRESSIVE_JPEG if image.info.get("progressive") else 0
-    scale = max(size) // (least_side or max(size))
+    scale = _scale(image, least_side)
     if scale > 1:
         image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
     each = max(_BYTES.get(image.mode, _BYTES_WITH_COPIES), _BYTES_OF_FORMAT.get(image.format or "", 0))
@@ -147,6 +183,11 @@ def _require_size(image: Image.Image, name: str, least_side: int | None) -> None
             f"{name} is too large: {size[0]}x{size[1]} pixels would take {needed // 10**6} MB,"
             f" more than {limits.MEMORY // 10**6}. Make it smaller first."
         )
+
+
+def _scale(image: Image.Image, least_side: int | None) -> int:
+    """How many times smaller a picture may be."""
+    return max(1, max(image.size) // (least_side or max(image.size)))
 
 
 def _require_quick(image: Image.Image, file: BinaryIO, name: str, seconds: float) -> None:

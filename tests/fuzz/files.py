@@ -34,3 +34,4 @@ def expecting_errors() -> Iterator[None]:
     except DigitcliError as error:
         assert str(error)
         assert str(error).count("\n") < 2
+        assert "fault in digitcli" not in str(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pillow_heif
 from fuzz.files import expecting_errors
 from fuzz.targets import DEAR
 from PIL import Image
@@ -33,6 +34,7 @@ def seeds() -> list[bytes]:
         *(_saved(picture, format, exif=exif) for format in ("JPEG", "PNG", "WEBP", "TIFF")),
         *(_saved(picture, "TIFF", compression=each) for each in ("tiff_lzw", "jpeg", "tiff_adobe_deflate")),
         *(_saved(picture.convert("1"), "TIFF", compression=each) for each in ("group3", "group4")),
+        *(_saved_heic(each) for each in (picture, transparent)),
         _saved(picture, "JPEG", progressive=True),
         _saved(picture.convert("CMYK"), "JPEG"),
         _saved(picture.convert("1"), "XBM"),
@@ -53,6 +55,12 @@ def read(content: bytes) -> None:
 def _saved(picture: Image.Image, format: str, **options: object) -> bytes:
     file = io.BytesIO()
     picture.save(file, format, **options)
+    return file.getvalue()
+
+
+def _saved_heic(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    pillow_heif.from_pillow(picture).save(file, tile_size=16)
     return file.getvalue()
 
 
