@@ -25,11 +25,11 @@ TALLEST = 180
 LONGEST, MOST_LINES = 10, 4
 """Digits in a line, and lines of a page."""
 
-WITHOUT, LAID, MIXED, SINGLE = 0.1, 0.25, 0.14, 0.15
+WITHOUT, LAID, MIXED, SINGLE = 0.1, 0.25, 0.2, 0.12
 """Shares of the pages: without a digit, with MNIST's digits, with letters or signs between digits, with one
 digit. The rest has several."""
 
-TOUCHING = 0.18
+TOUCHING = 0.16
 """Share of the pages on which many of several digits touch."""
 
 ONES = 3

@@ -20,7 +20,7 @@ Strokes = list[NDArray[np.float32]]
 WIDEST = 1.4
 """Of a digit, in heights. People make digits equally high, and few wider than this."""
 
-OVERLAP = 0.1
+OVERLAP = 0.15
 """Of two digits that touch, in heights, at most."""
 
 AMBIGUOUS = {
