@@ -62,6 +62,12 @@ def test_photos_of_iphones_are_upright(tile: int) -> None:
         assert np.abs(np.asarray(seen).astype(int) - np.asarray(turned)).mean() < 2
 
 
+def test_a_heic_is_reduced_to_what_is_enough() -> None:
+    photo = heic(bar("RGB", "white", "black").resize((900, 600), Image.Resampling.NEAREST))
+    assert open_picture(photo, least_side=300).size == (300, 200)
+    assert open_picture(photo, least_side=1000).size == (900, 600)
+
+
 def test_a_damaged_heic_says_so() -> None:
     content = heic(Image.effect_noise((600, 400), 90).convert("RGB"))
     for cut in (content[: len(content) // 2], content[:40]):

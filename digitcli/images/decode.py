@@ -117,8 +117,8 @@ def _pillow_image(file: BinaryIO, name: str) -> ImageFile.ImageFile:
             f"{name} is in HEIC, as iPhones write it. Install what reads that with:"
             " pip install 'digitcli[heic]'; or save it as JPEG."
         ) from None
-    pillow_heif.options.DECODE_THREADS = 1  # since there may be as many processes as cores
-    pillow_heif.register_heif_opener(thumbnails=False, aux_images=False, depth_images=False)
+    # One thread, since there may be as many processes as cores.
+    pillow_heif.register_heif_opener(decode_threads=1, thumbnails=False, aux_images=False, depth_images=False)
     file.seek(0)
     try:
         return Image.open(file)
