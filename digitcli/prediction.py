@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -25,13 +25,14 @@ from digitcli.errors import ImageError
 from digitcli.expectations import Probabilities
 from digitcli.images.decode import open_picture
 from digitcli.limits import DEADLY, SECONDS, OvertimeError, PictureLimits, overtime
-from digitcli.reading import One, read_one
+from digitcli.reading.one import One, read_one
 from digitcli.sources.source import Source
 
 if TYPE_CHECKING:
     from digitcli.annotate import Mark
-    from digitcli.images.segment import Digit
     from digitcli.parallel import Death, Workers
+    from digitcli.reading.many import Digit
+    from digitcli.reading.numbers import Number
 
 Mode = Literal["auto", "single", "many"]
 """How many digits to look for: as many as there seem to be, one, or all."""
@@ -86,12 +87,13 @@ class Prediction:
 
     path: the picture, as it was named.
     text: the digit, or the digits in reading order, a newline between lines; None if there is none to tell.
-    confidence: that `text` is right, 0-1: the probability of the likeliest digit, or the product of those of
-        several. Also told where it is too low for a text. None if nothing was classified.
+    confidence: that all of `text` is right, 0-1: nothing missed, nothing too many, every digit what it says.
+        Also told where it is too low for a text. None if nothing was classified.
     probabilities: of the digits 0 to 9, if the picture was read as one.
     lines: the digits, from top to bottom and from left to right, if it was read as several.
     reason: why `text` is None although the picture could be read.
     error: why the picture could not be read.
+    full: the text with the signs between its digits, as 3.14; None where there is no text.
     image: what the network saw of one digit, (28, 28) uint8, 0 paper to 255 ink.
     """
 
@@ -102,6 +104,7 @@ class Prediction:
     lines: tuple[tuple[Digit, ...], ...] = ()
     reason: str | None = None
     error: str | None = None
+    full: str | None = None
     image: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -112,6 +115,11 @@ class Prediction:
     def likeliest(self, count: int) -> list[tuple[int, float]]:
         """So many digits with their probabilities, likeliest first."""
         return sorted(enumerate(self.probabilities), key=lambda pair: -pair[1])[:count]
+
+    @property
+    def has_signs(self) -> bool:
+        """Whether more than the digits stands there."""
+        return self.full is not None and self.full != self.text
 
     @property
     def uncertain(self) -> bool:
@@ -245,13 +253,32 @@ class _Reader:
         for source, outcome in outcomes:
             if isinstance(outcome, ImageError):
                 yield Prediction(source.name, error=str(outcome))
-                continue
-            if outcome.several and self.mode == "auto":
-                several = self._several(source, probabilities, limits)
-                if several.error or sum(map(len, several.lines)) > 1:
-                    yield several
-                    continue
-            yield self._single(source.name, outcome)
+            elif outcome.clear or (outcome.pixels is None and self.mode == "single"):
+                yield self._single(source.name, outcome)
+            else:
+                yield self._doubtful(source, outcome, probabilities, limits)
+
+    def _doubtful(
+        self, source: Source, one: One, probabilities: Probabilities, limits: PictureLimits
+    ) -> Prediction:
+        """Another look at a picture that is not clearly one digit."""
+        from digitcli.reading.again import (
+            look_again,
+            weighed,
+        )  # one clear digit should not pay for its import
+
+        try:
+            with limits.reading(source, source.name):
+                if self.mode == "single":
+                    small = _open(source, self.time_limit, LEAST_SIDE)
+                    return self._single(source.name, replace(one, probabilities=weighed(small, one)))
+                least_side = None if one.several else LEAST_SIDE
+                again = look_again(_open(source, self.time_limit, least_side), one, probabilities)
+        except ImageError as error:
+            return Prediction(source.name, error=str(error))
+        return (
+            self._single(source.name, again) if isinstance(again, One) else self._numbers(source.name, again)
+        )
 
     def _single(self, name: str, one: One) -> Prediction:
         if one.pixels is None or one.probabilities is None:
@@ -265,25 +292,31 @@ class _Reader:
         elif confidence < self.min_confidence:
             reason = f"not sure enough ({digit} at {confidence:.2f})"
         text = None if reason else str(digit)
-        return Prediction(name, text, confidence, probabilities, reason=reason, image=one.pixels)
+        return Prediction(name, text, confidence, probabilities, reason=reason, full=text, image=one.pixels)
 
     def _several(self, source: Source, probabilities: Probabilities, limits: PictureLimits) -> Prediction:
-        from digitcli.images.segment import read_many  # one digit should not pay for its import
+        from digitcli.reading.numbers import read_numbers  # one digit should not pay for its import
 
         try:
             with limits.reading(source, source.name):
                 image = _open(source, self.time_limit)  # at its full size, in whose pixels the boxes are
-                lines = tuple(tuple(line) for line in read_many(image, probabilities))
+                numbers = read_numbers(image, probabilities)
         except ImageError as error:
             return Prediction(source.name, error=str(error))
-        if not lines:
-            return Prediction(source.name, reason=NONE_FOUND)
-        text = "\n".join("".join(str(digit.digit) for digit in line) for line in lines)
-        confidence = math.prod(digit.confidence for line in lines for digit in line)
+        return self._numbers(source.name, numbers)
+
+    def _numbers(self, name: str, numbers: Sequence[Number]) -> Prediction:
+        if not numbers:
+            return Prediction(name, reason=NONE_FOUND)
+        text, full = (
+            "\n".join(each) for each in zip(*((number.text, number.full) for number in numbers), strict=True)
+        )
+        confidence = math.prod(number.confidence for number in numbers)
+        lines = tuple(number.digits for number in numbers)
         if confidence < self.min_confidence:
             reason = f"not sure enough ({' '.join(text.split())} at {confidence:.2f})"
-            return Prediction(source.name, None, confidence, lines=lines, reason=reason)
-        return Prediction(source.name, text, confidence, lines=lines)
+            return Prediction(name, confidence=confidence, lines=lines, reason=reason)
+        return Prediction(name, text, confidence, lines=lines, full=full)
 
 
 _Opened = list[tuple[Source, Image.Image | ImageError]]

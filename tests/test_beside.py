@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from digitcli.images.beside import without_what_stands_beside
-from digitcli.images.segment import Digit
+from digitcli.reading.many import Digit
 
 WIDTH, HEIGHT = 400, 200
 

@@ -25,7 +25,7 @@ def test_the_command_writes_a_detector_that_takes_pictures_of_any_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = tmp_path / "detector.tflite"
-    done = run(str(made), "--data", "synthetic", "--pages", "3", "--steps", "1")
+    done = run("boxes", str(made), "--data", "synthetic", "--pages", "3", "--steps", "1")
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == f"Wrote {made}."
     assert made.stat().st_size < 1_000_000
@@ -44,7 +44,7 @@ def test_data_without_a_training_part_is_an_error_of_one_line(tmp_path: Path) ->
         folder.mkdir(parents=True)
         for index in np.flatnonzero(test_part.labels == digit):
             Image.fromarray(test_part.images[index]).save(folder / f"{index}.png")
-    done = run(str(tmp_path / "detector.tflite"), "--data", str(tmp_path / "data"))
+    done = run("boxes", str(tmp_path / "detector.tflite"), "--data", str(tmp_path / "data"))
     assert done.returncode == 1
     assert done.stderr.strip() == f"{tmp_path / 'data'}: has no training part."
     assert not (tmp_path / "detector.tflite").exists()

@@ -16,7 +16,7 @@ import digitcli
 from digitcli.data import synthetic
 from digitcli.data.strokes import strokes
 from digitcli.images.preprocess import to_mnist
-from digitcli.reading import SURE
+from digitcli.reading.one import SURE
 
 MODEL = "model.tflite"
 

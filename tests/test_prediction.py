@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,23 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
-from digitcli import classifiers, parallel, prediction, reading, runs
+from digitcli import classifiers, parallel, prediction, runs
 from digitcli.errors import ImageError
 from digitcli.expectations import Probabilities
-from digitcli.images import segment
 from digitcli.prediction import BATCH_SIZE, Mode, Prediction, predict
-from digitcli.reading import One, read_one
+from digitcli.reading import many, numbers
+from digitcli.reading import one as first_look
+from digitcli.reading.many import Digit
+from digitcli.reading.numbers import Number
+from digitcli.reading.one import CLEAR, SURE, One, read_one
 from digitcli.sources.source import Source
 
 
 @pytest.fixture(autouse=True)
 def one_look_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Although FakeClassifier is never sure."""
-    monkeypatch.setattr(reading, "SURE", 0.0)
+    monkeypatch.setattr(first_look, "SURE", 0.0)
+    monkeypatch.setattr(first_look, "CLEAR", 0.0)
 
 
 class FakeClassifier:
@@ -194,7 +197,9 @@ def test_no_more_than_a_batch_is_read_ahead() -> None:
     stream.close()
 
 
-def test_other_processes_give_the_same_results_in_the_same_order() -> None:
+def test_other_processes_give_the_same_results_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(first_look, "SURE", SURE)  # as it is in them
+    monkeypatch.setattr(first_look, "CLEAR", CLEAR)
     order = [picture("tall.png"), "gone.png", page("17"), picture("wide.png", tall=False)] * 8
     classifier = classifiers.load(runs.BUNDLED)
     elsewhere = list(predict(sources(*order), classifier, start_up=0))
@@ -272,9 +277,9 @@ def trips(of: Any) -> None:
 def test_a_fault_that_one_picture_brings_to_light_is_its_error_alone(
     mode: Mode, annotate: Path | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_many = segment.read_many
+    read_many = many.read_many
     monkeypatch.setattr(prediction, "read_one", lambda *of: trips(of[0]) or read_one(*of))
-    monkeypatch.setattr(segment, "read_many", lambda *of: trips(of[0]) or read_many(*of))
+    monkeypatch.setattr(many, "read_many", lambda *of: trips(of[0]) or read_many(*of))
     Image.new("L", (5, 9), 255).save("narrow.png")
     words = picture("a.png"), "narrow.png", picture("b.png")
     first, narrow, last = results(*words, mode=mode, annotate=annotate)
@@ -313,7 +318,7 @@ def test_several_that_take_too_long_are_not_taken_for_one(monkeypatch: pytest.Mo
             pass
 
     monkeypatch.setattr(prediction, "read_one", as_several)
-    monkeypatch.setattr(segment, "read_many", endless)
+    monkeypatch.setattr(many, "read_many", endless)
     (result,) = results(page("171"), time_limit=0.2)
     assert result.error == "page.png takes longer than 0.2 s to read. Allow more with --time-limit SECONDS."
 
@@ -349,25 +354,43 @@ def test_the_digits_of_a_page_are_transcribed_line_by_line() -> None:
     assert result.lines[1][0].box == pytest.approx((20, 110, 40, 60), abs=2)
 
 
-def test_a_text_is_as_sure_as_all_its_digits_together() -> None:
-    (result,) = predict(sources(page("17", "7")), Doubting(0.3), mode="many")
+def as_numbers(*numbers: tuple[str, float]) -> Callable[..., list[Number]]:
+    """What is read in every picture: texts, and how sure each is."""
+    blank = np.zeros((28, 28), np.uint8)
+    lines = [
+        Number(tuple(Digit(int(digit), sure, (0, 0, 9, 9), blank) for digit in text), text, sure)
+        for text, sure in numbers
+    ]
+    return lambda *_: lines
+
+
+def test_a_text_is_as_sure_as_all_its_lines_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numbers, "read_numbers", as_numbers(("17", 0.9), ("7", 0.8)))
+    (result,) = transcribed(page("17", "7"))
     assert result.text == "17\n7"
-    assert result.confidence == pytest.approx(product(result))
+    assert result.confidence == pytest.approx(0.72)
     assert result.uncertain
 
 
-def product(result: Prediction) -> float:
-    return math.prod(digit.confidence for line in result.lines for digit in line)
-
-
-def test_a_text_below_the_least_confidence_is_not_told_but_its_digits_are() -> None:
-    pages = sources(page("17", "7"), page("1", name="one.png"))
-    unsure, sure = predict(pages, Doubting(0.7), mode="many", min_confidence=0.4)
+def test_a_text_below_the_least_confidence_is_not_told_but_its_digits_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(numbers, "read_numbers", as_numbers(("17", 0.6), ("7", 0.5)))
+    (unsure,) = results(page("17", "7"), mode="many", min_confidence=0.4)
     assert unsure.text is None
-    assert unsure.reason == f"not sure enough (17 7 at {product(unsure):.2f})"
-    assert unsure.confidence == pytest.approx(product(unsure))
+    assert unsure.reason == "not sure enough (17 7 at 0.30)"
+    assert unsure.confidence == pytest.approx(0.3)
     assert [len(line) for line in unsure.lines] == [2, 1]
-    assert sure.text == "1"
+    (sure,) = results(page("17", "7"), mode="many", min_confidence=0.2)
+    assert sure.text == "17\n7"
+
+
+def test_signs_are_kept_beside_the_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    (number,) = as_numbers(("314", 0.9))()
+    monkeypatch.setattr(numbers, "read_numbers", lambda *_: [replace(number, full="3.14")])
+    (result,) = transcribed(page("17"))
+    assert (result.text, result.full) == ("314", "3.14")
+    assert result.has_signs
 
 
 def test_where_nothing_looks_like_a_digit_there_is_none_whatever_the_classifier_would_say() -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from digitcli import reading
 from digitcli.data import synthetic
 from digitcli.detector.find import Found
-from digitcli.images import segment
-from digitcli.reading import One, read_one
+from digitcli.reading import many
+from digitcli.reading import one as first_look
+from digitcli.reading.one import One, read_one
 
 DIGITS = synthetic.generate(100, seed=5)
 
@@ -101,7 +101,7 @@ def test_what_is_read_with_doubt_is_several_if_so_many_are_found_in_it(
 ) -> None:
     boxes = np.array([(25, 20, 60, 50), (25, 50, 60, 90)], np.float32)
     found = Found(boxes, np.array(scores, np.float32), np.full((2, 10), 0.1, np.float32), 1.0)
-    monkeypatch.setattr(segment, "find_closely", lambda image: found)
+    monkeypatch.setattr(many, "find_closely", lambda image: found)
     assert not one(page("8")).several
     assert one(page("8"), always(0.3, 0.3)).several is several
 
@@ -138,7 +138,7 @@ def test_a_broken_stroke_dust_and_a_line_below_do_not_make_several() -> None:
 
 
 def test_a_doubtful_reading_gives_way_to_one_that_is_much_surer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_part", lambda *_: (One(), False))
+    monkeypatch.setattr(first_look, "_part", lambda *_: (One(), False))
     uneven = page("6")
     uneven.paste(120, (0, 0, 70, 20))
     doubt = one(uneven, always(0.3, 0.35))
@@ -153,7 +153,7 @@ def test_a_doubtful_reading_gives_way_to_one_that_is_much_surer(monkeypatch: pyt
 def test_a_part_of_a_picture_must_not_be_likely_no_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     box = np.array([(70, 75, 130, 125)], np.float32)
     found = Found(box, np.array([0.9], np.float32), np.full((1, 10), 0.1, np.float32), 1.0)
-    monkeypatch.setattr(segment, "find_closely", lambda image: found)
+    monkeypatch.setattr(many, "find_closely", lambda image: found)
     picture = Image.new("L", (200, 200), 255)
     ImageDraw.Draw(picture).ellipse((20, 20, 180, 180), outline=0, width=6)
     picture.paste(page("6").resize((60, 50)), (70, 75))
@@ -174,7 +174,7 @@ def test_guesses_at_one_digit_leave_each_other_its_ink(monkeypatch: pytest.Monke
     left, top, right, bottom = ImageOps.invert(image).getbbox() or (0, 0, 0, 0)
     boxes = np.array([(left, top, right, bottom), (left, (top + bottom) / 2, right, bottom)], np.float32)
     found = Found(boxes, np.full(2, 0.99, np.float32), np.full((2, 10), 0.1, np.float32), 1.0)
-    monkeypatch.setattr(segment, "find_closely", lambda image: found)
+    monkeypatch.setattr(many, "find_closely", lambda image: found)
     box = one(image, always(0.3, 0.99)).box
     assert box is not None
     assert box[3] == pytest.approx(bottom - top, abs=4)
@@ -187,7 +187,7 @@ def test_of_the_whole_and_what_the_detector_found_the_surer_is_taken(
     row = np.full(10, (1 - share) / 9, np.float32)
     row[3] = share
     part = One(np.zeros((28, 28), np.uint8), row, (1, 2, 3, 4))
-    monkeypatch.setattr(reading, "_part", lambda *_: (part, False))
+    monkeypatch.setattr(first_look, "_part", lambda *_: (part, False))
     uneven = page("6")
     uneven.paste(120, (0, 0, 70, 20))  # so that there is more than one way to see it
     read = one(uneven, always(0.3, 0.95)).probabilities
@@ -201,11 +201,11 @@ def test_a_doubtful_whole_is_still_taken_where_the_detector_found_nothing_surer(
 ) -> None:
     row = share * np.eye(10, dtype=np.float32)[3]
     part = One(np.zeros((28, 28), np.uint8), row, (1, 2, 3, 4)) if share else One()
-    monkeypatch.setattr(reading, "_part", lambda *_: (part, False))
+    monkeypatch.setattr(first_look, "_part", lambda *_: (part, False))
     read = one(page("6"), always(0.15, 0.15))
     assert read.pixels is not None
     assert read.pixels.any()
 
 
 def test_a_sure_reading_is_not_looked_at_again() -> None:
-    assert one(page("6"), always(reading.SURE)).probabilities is not None  # a second batch would fail
+    assert one(page("6"), always(first_look.SURE)).probabilities is not None  # a second batch would fail

@@ -42,6 +42,9 @@ def predict(
     many: Annotated[
         bool, typer.Option("--many", "-M", help="Read every digit of a picture, line by line.")
     ] = False,
+    signs: Annotated[
+        bool, typer.Option("--signs", help="Give the text with the signs between its digits, such as 3.14.")
+    ] = False,
     format: Annotated[
         Format | None,
         typer.Option(
@@ -92,6 +95,9 @@ def predict(
     digits are found, all of them stand in the row, with a space between lines,
     and the confidence is that all are right; --single and --many force one way.
 
+    Signs between the digits (. , - / : + × ÷ = and brackets) are told in the
+    note, and stand in the text with --signs.
+
     Where there is no digit to tell, because the picture holds none or the model
     is not sure enough, it is empty and the note says why; the note also marks
     what is uncertain. A picture that cannot be read has its error as the note;
@@ -115,6 +121,8 @@ def predict(
       digitcli predict numbers.jpg --annotate read.png
 
       digitcli predict --many forms/ --json | jq -r '.results[].text'
+
+      digitcli predict --many --signs sums/
 
       digitcli predict '**/*.png' --top-k 3 --min-confidence 0.9
 
@@ -140,7 +148,7 @@ def predict(
     if address and engine is options.Engine.LOCAL:
         raise UsageError("--address is for --engine ray.")
     mode: prediction.Mode = "single" if single else "many" if many else "auto"
-    layout = Layout(mode, top_k)
+    layout = Layout(mode, top_k, signs)
     if engine is options.Engine.RAY:
         from digitcli.commands.predict_parts import predict_parts
 

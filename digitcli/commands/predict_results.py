@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from digitcli.images.segment import Digit
     from digitcli.prediction import Mode, Prediction
+    from digitcli.reading.many import Digit
 
 PARQUET_ROWS = 10_000
 """Rows of a Parquet file that are compressed together, and kept until then."""
@@ -32,8 +32,8 @@ BESIDE = 40
 
 _KEYS: dict[Mode, tuple[str, ...]] = {
     "single": ("path", "digit", "confidence", "uncertain", "top", "reason", "error"),
-    "many": ("path", "text", "confidence", "uncertain", "digits", "reason", "error"),
-    "auto": ("path", "digit", "text", "confidence", "uncertain", "top", "digits", "reason", "error"),
+    "many": ("path", "text", "full", "confidence", "uncertain", "digits", "reason", "error"),
+    "auto": ("path", "digit", "text", "full", "confidence", "uncertain", "top", "digits", "reason", "error"),
 }
 
 
@@ -52,10 +52,12 @@ class Layout:
     """What is written of each result: a row for eyes and CSV, an object for JSON and Parquet.
 
     top_k: how many of the likeliest digits, where one digit is read.
+    signs: whether the text has the signs between its digits.
     """
 
     mode: Mode
     top_k: int = 1
+    signs: bool = False
 
     @property
     def columns(self) -> list[str]:
@@ -67,16 +69,27 @@ class Layout:
         """Text; only a path may have newlines."""
         confidence = "" if result.confidence is None else f"{result.confidence:.4f}"
         if self.top_k == 1:
-            return [result.path, _on_one_line(result), confidence, _note(result)]
+            return [result.path, self.text(result).replace("\n", " "), confidence, self._note(result)]
         top = " ".join(f"{digit}:{probability:.4f}" for digit, probability in result.likeliest(self.top_k))
-        return [result.path, _on_one_line(result), confidence, top, _note(result)]
+        return [result.path, self.text(result).replace("\n", " "), confidence, top, self._note(result)]
+
+    def text(self, result: Prediction) -> str:
+        """What was read, lines on lines of their own."""
+        return (result.full if self.signs else result.text) or ""
+
+    def _note(self, result: Prediction) -> str:
+        notes = [_note(result)]
+        if result.has_signs and not self.signs:
+            notes.append(f"signs: {(result.full or '').replace(chr(10), ' ')}")
+        return "; ".join(filter(None, notes))
 
     def as_dict(self, result: Prediction) -> dict[str, Any]:
         """As docs/schemas/predict.json has it."""
         everything = {
             "path": result.path,
             "digit": result.digit,
-            "text": result.text,
+            "text": self.text(result) or None,
+            "full": result.full,
             "confidence": result.confidence,
             "uncertain": result.uncertain,
             "top": [{"digit": digit, "probability": share} for digit, share in result.likeliest(self.top_k)],
@@ -104,6 +117,7 @@ class Layout:
             "path": pa.string(),
             "digit": pa.int8(),
             "text": pa.string(),
+            "full": pa.string(),
             "confidence": pa.float64(),
             "uncertain": pa.bool_(),
             "top": pa.list_(pa.struct({**digit, "probability": pa.float64()})),
@@ -149,7 +163,7 @@ def draw(results: Iterable[Prediction], out: Output) -> None:
         else:
             parts = [
                 (printable(result.path), "bold"),
-                (_on_one_line(result), "bold cyan"),
+                ((result.full or "").replace("\n", " "), "bold cyan"),
                 (_note(result), "yellow"),
             ]
             out.chart(Text("  ").join(Text(*part) for part in parts if part[0]))
@@ -158,10 +172,6 @@ def draw(results: Iterable[Prediction], out: Output) -> None:
         for line in result.lines:
             _draw_line(line, out)
         out.chart("")
-
-
-def _on_one_line(result: Prediction) -> str:
-    return (result.text or "").replace("\n", " ")
 
 
 def _note(result: Prediction) -> str:

@@ -29,8 +29,12 @@ def strokes(digit: int, rng: np.random.Generator, style: str | None = None) -> l
         chosen = styles[rng.choice(len(styles), p=frequencies(digit))]
     else:
         chosen = {each.name: each for each in styles}[style]
-    path = fit_box(handwrite(chosen, 1, rng))[0]
-    return np.split(path, np.cumsum(_skeleton(chosen).lengths)[:-1])
+    return split(fit_box(handwrite(chosen, 1, rng))[0], chosen)
+
+
+def split(path: NDArray[np.float32], style: Style) -> list[NDArray[np.float32]]:
+    """The path (points, 2) of a style as its strokes."""
+    return np.split(path, np.cumsum(_skeleton(style).lengths)[:-1])
 
 
 def frequencies(digit: int) -> NDArray[np.float64]:

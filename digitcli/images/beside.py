@@ -15,7 +15,7 @@ from digitcli.images.ink import grown
 from digitcli.images.preprocess import inks
 
 if TYPE_CHECKING:
-    from digitcli.images.segment import Digit
+    from digitcli.reading.many import Digit
 
 Line = list["Digit"]
 

@@ -105,7 +105,7 @@ def segments(digit: int, rng: np.random.Generator) -> Strokes:
 
 def letter(rng: np.random.Generator) -> Strokes:
     """A Latin letter that resembles no digit, its longest side 1, on its line."""
-    return _on_line(_written(LETTERS[rng.integers(len(LETTERS))], rng))
+    return _on_line(written(LETTERS[rng.integers(len(LETTERS))], rng))
 
 
 def scribble(rng: np.random.Generator) -> Strokes:
@@ -124,7 +124,7 @@ def scribble(rng: np.random.Generator) -> Strokes:
         )
     # No point twice in a row: a curve through both would have no direction there.
     path = " ".join(word for word, _ in groupby(f"{x:.0f},{y:.0f}" for x, y in points))
-    return _written(Style("scribble", 1, (path,)), rng)
+    return written(Style("scribble", 1, (path,)), rng)
 
 
 def widest_pen(glyph: Strokes) -> float:
@@ -173,7 +173,8 @@ def _on_line(glyph: Strokes) -> Strokes:
     return [stroke + down for stroke in glyph]
 
 
-def _written(style: Style, rng: np.random.Generator) -> Strokes:
+def written(style: Style, rng: np.random.Generator) -> Strokes:
+    """Any style once, its longest side 1."""
     path = fit_box(handwrite(style, 1, rng))[0]
     jumps = np.flatnonzero(np.linalg.norm(np.diff(path, axis=0), axis=1) > 5 * SPACING)
     return np.split(path, jumps + 1)

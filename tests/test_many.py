@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw
 from digitcli import classifiers, runs
 from digitcli.data import synthetic
 from digitcli.detector.find import Found
-from digitcli.images import segment
 from digitcli.images.geometry import SIDE
-from digitcli.images.segment import Digit, read_many
+from digitcli.reading import many
+from digitcli.reading.many import Digit, read_many
 from digitcli.simulator import KINDS, picture
 
 DIGITS = synthetic.generate(300, seed=4)
@@ -134,7 +134,7 @@ def test_between_two_cells_of_a_form_there_is_nothing(monkeypatch: pytest.Monkey
     sevens = [(left + 22, 35, left + 64, 104) for left in (20, 102 + apart)]
     named = np.eye(10, dtype=np.float32)[[7, 7, 1]]
     found = Found(np.array([*sevens, walls], np.float32), np.full(3, 0.99, np.float32), named, 1.0)
-    monkeypatch.setattr(segment, "find_closely", lambda image: found)
+    monkeypatch.setattr(many, "find_closely", lambda image: found)
     any_digit = np.full(10, 0.1, np.float32)
     assert text_of(read_many(image, lambda images: np.tile(any_digit, (len(images), 1)))) == "77"
 
@@ -212,7 +212,7 @@ def test_a_digit_that_was_found_a_second_time_within_itself_is_read_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     image = page("4071", gap=20)
-    found = segment.find_closely(image)
+    found = many.find_closely(image)
     seven = found.boxes[found.probabilities.argmax(axis=1) == 7][:1]
     again = Found(
         np.concatenate([found.boxes, seven + np.float32([2, 2, -2, -2])]),
@@ -220,7 +220,7 @@ def test_a_digit_that_was_found_a_second_time_within_itself_is_read_once(
         np.concatenate([found.probabilities, found.probabilities[:1]]),
         found.scale,
     )
-    monkeypatch.setattr(segment, "find_closely", lambda image: again)
+    monkeypatch.setattr(many, "find_closely", lambda image: again)
     assert text_of(read_many(image, nearest)) == "4071"
 
 
@@ -231,6 +231,6 @@ def test_digits_side_by_side_have_each_its_own_ink(monkeypatch: pytest.MonkeyPat
         draw.ellipse((left, 22, left + 56, 98), outline=0, width=6)
     boxes = np.array([(22, 22, 79, 99), (62, 22, 119, 99)], np.float32)
     found = Found(boxes, np.full(2, 0.99, np.float32), np.full((2, 10), 0.1, np.float32), 1.0)
-    monkeypatch.setattr(segment, "find_closely", lambda image: found)
+    monkeypatch.setattr(many, "find_closely", lambda image: found)
     [[first, second]] = read_many(image, nearest)
     assert first.box[0] + first.box[2] <= second.box[0] + 2

@@ -18,6 +18,9 @@ from digitcli.images.preprocess import Reading, readings
 SURE = 0.9
 """Probability of a digit with which the first reading is taken; below it others are tried."""
 
+CLEAR = 0.995
+"""Probability of a digit from which on there is nothing to doubt; letters, too, pass for digits at 0.99."""
+
 SURE_PART = 0.8
 """Probability with which a part of a picture is taken for a digit although there seems to be no ink."""
 
@@ -29,6 +32,12 @@ SURER = 0.05
 
 MOST_PARTS = 3
 """Boxes that the detector found which are looked into."""
+
+_EDGE = 0.4
+"""Of a picture's contrast that its edge has where something reaches it."""
+
+_SAMPLED = 100
+"""Rows and columns that tell this contrast."""
 
 _APART = 0.2
 """Distance of what is no part of the same digit, as a share of the larger one's longer side."""
@@ -51,12 +60,19 @@ class One:
     probabilities: (10,) float32 of the digits; None if there is no ink.
     box: where that is in the picture: left, top, width, height in its pixels; None if there is no ink.
     several: whether the picture seems to hold more than one digit.
+    cut: whether something reaches the edge of the picture, which may be a part of the digit.
     """
 
     pixels: NDArray[np.uint8] | None = None
     probabilities: NDArray[np.float32] | None = None
     box: Box | None = None
     several: bool = False
+    cut: bool = False
+
+    @property
+    def clear(self) -> bool:
+        """Whether there is nothing to doubt."""
+        return not self.several and not self.cut and bool(_sureness(self) >= CLEAR)
 
 
 def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> list[One]:
@@ -88,8 +104,19 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
             if _sureness(surest) > _sureness(one) + SURER:
                 one = surest
             one = max(one, part, key=_sureness)
-        ones.append(replace(one, several=several))
+        cut = reading.ink is not None and reaches_edge(image)
+        ones.append(replace(one, several=several, cut=cut))
     return ones
+
+
+def reaches_edge(image: Image.Image) -> bool:
+    """Whether the edge of a picture, mode L or RGB, is not all paper."""
+    pixels = np.asarray(image if image.mode == "L" else image.convert("L")).astype(np.int16)
+    step = -(-max(pixels.shape) // _SAMPLED)
+    inner = np.sort(pixels[::step, ::step], axis=None)
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    span = inner[-1 - len(inner) // 100] - inner[len(inner) // 100]
+    return bool(np.ptp(edge) > _EDGE * max(span, 16))
 
 
 def _without_ink(image: Image.Image, probabilities: Probabilities) -> One:
@@ -101,7 +128,7 @@ def _without_ink(image: Image.Image, probabilities: Probabilities) -> One:
 def _part(image: Image.Image, probabilities: Probabilities) -> tuple[One, bool]:
     """The surest digit that the detector finds in a picture, and whether it finds more than one."""
     # A picture that is read at first sight does without their import.
-    from digitcli.images.segment import LIKELY, find_closely, read_found
+    from digitcli.reading.many import LIKELY, find_closely, read_found
 
     found = find_closely(image)
     shown = read_found(image, found.only(slice(MOST_PARTS)), probabilities)

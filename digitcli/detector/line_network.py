@@ -1,0 +1,89 @@
+"""The line reader's network: a column of strokes every four pixels to what is written there.
+
+Convolutions and connectionist temporal classification (Graves et al. 2006), as in Shi, Bai & Yao, "An
+end-to-end trainable neural network for image-based sequence recognition", 2015, without its recurrent layers.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+from digitcli.quiet import native_stderr_hidden
+from digitcli.reading.strip import HEIGHT
+from digitcli.reading.transcript import SIGNS
+from digitcli.tensorflow_setup import import_tensorflow
+
+tf = import_tensorflow()
+import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
+
+layers = keras.layers
+
+FILTERS = (24, 32, 56, 96)
+"""Of the convolutions at a half, a half, a quarter and an eighth of the height."""
+
+CONTEXT = 192
+"""Of those along the line."""
+
+REACH = (3, 5, 5)
+"""Columns that each of these sees; dilated ones would not be exported for any width."""
+
+DROPOUT = 0.15
+"""Of the last filters, in training."""
+
+OUTPUTS = len(SIGNS) + 1
+"""Logits of the signs and, last, of none or the same again."""
+
+
+def build(normalization: Any = None, dtype: str | None = None, width: int | None = None) -> Any:
+    """A keras.Model from (n, HEIGHT, w, 1) float32 in 0-255, ink on black, to (n, w/4, OUTPUTS).
+
+    normalization, dtype: as for `models.build`. width: w, if it is fixed.
+    """
+    normalization = normalization or layers.BatchNormalization
+
+    def convolved(inputs: Any, filters: int, size: Any = 3, stride: Any = 1, padding: str = "same") -> Any:
+        convolution = layers.Conv2D(
+            filters,
+            size,
+            stride,
+            padding=padding,
+            use_bias=False,
+            kernel_initializer="he_normal",
+            dtype=dtype,
+        )
+        return normalization(momentum=0.97, dtype=dtype)(convolution(inputs))
+
+    def active(hidden: Any) -> Any:
+        return layers.ReLU(dtype=dtype)(hidden)
+
+    half, wide, quarter, eighth = FILTERS
+    picture = layers.Input((HEIGHT, width, 1))
+    hidden = layers.Rescaling(1 / 255)(picture)
+    hidden = active(convolved(hidden, half, 5, 2))
+    hidden = active(convolved(hidden, wide))
+    hidden = layers.MaxPooling2D(dtype=dtype)(hidden)  # 12 rows, as many columns as the answer has
+    hidden = active(convolved(hidden, quarter))
+    hidden = active(layers.Add(dtype=dtype)([hidden, convolved(hidden, quarter)]))
+    hidden = layers.MaxPooling2D((2, 1), dtype=dtype)(hidden)
+    hidden = active(convolved(hidden, eighth))
+    hidden = active(layers.Add(dtype=dtype)([hidden, convolved(hidden, eighth)]))
+    hidden = layers.MaxPooling2D((2, 1), dtype=dtype)(hidden)
+    hidden = active(convolved(layers.ZeroPadding2D((0, 1), dtype=dtype)(hidden), CONTEXT, 3, padding="valid"))
+    for reach in REACH:
+        more = convolved(hidden, CONTEXT, (1, reach))
+        hidden = active(layers.Add(dtype=dtype)([hidden, more]))
+    hidden = layers.Dropout(DROPOUT, noise_shape=(None, 1, 1, CONTEXT), dtype=dtype)(hidden)
+    logits = layers.Conv2D(OUTPUTS, 1, dtype="float32")(hidden)
+    return keras.Model(picture, logits)
+
+
+def to_litert(model: Any) -> bytes:
+    """A model file of LiteRT that takes one line of any width."""
+    fixed = build(width=4 * HEIGHT)
+    fixed.set_weights(model.get_weights())
+    with tempfile.TemporaryDirectory(prefix="digitcli-") as folder, native_stderr_hidden():
+        fixed.export(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        return bytes(converter.convert())

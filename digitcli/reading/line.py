@@ -1,0 +1,75 @@
+"""The line reader: a network that reads all that is written in a line, from its grey pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from digitcli.images.ink import Box
+from digitcli.reading.strip import grey, leaning, strip
+from digitcli.reading.transcript import softmax
+
+MODEL = Path(__file__).parents[1] / "assets" / "line.tflite"
+
+LEANS = (0.0, 0.15, -0.15)
+"""Ways to see a line, as for `leaning`; what they say together is right more often, and surer of it."""
+
+
+class View(NamedTuple):
+    """A part of a picture as the line reader read it.
+
+    window: left, top, right, bottom in pixels. columns: (n, signs + 1), as from `read`.
+    """
+
+    window: Box
+    columns: NDArray[np.float32]
+
+
+def views(image: Image.Image, windows: Iterable[Box]) -> list[View]:
+    """Each window of a picture, mode L or RGB, in all ways to see it, upright ones first."""
+    strips = [(window, strip(grey(image.crop(window)))) for window in windows]
+    return [View(window, read(leaning(pixels, lean))) for lean in LEANS for window, pixels in strips]
+
+
+def read(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The probability of each of `transcript.SIGNS` and, last, of none in each column.
+
+    pixels: (HEIGHT, width) uint8, as from `strip`. Returns (width / STEP, signs + 1).
+    """
+    return softmax(_network()(pixels))
+
+
+@cache
+def _network() -> _Network:
+    return _Network(MODEL)
+
+
+class _Network:
+    """The network, run by LiteRT."""
+
+    def __init__(self, path: Path) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        from digitcli.quiet import native_stderr_hidden
+
+        with native_stderr_hidden():
+            self._interpreter = Interpreter(model_path=str(path), num_threads=1)
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+        self._shape: tuple[int, ...] = ()
+
+    def __call__(self, strip: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if strip.shape != self._shape:
+            self._interpreter.resize_tensor_input(self._input, [1, *strip.shape, 1])
+            self._interpreter.allocate_tensors()
+            self._shape = strip.shape
+        self._interpreter.set_tensor(self._input, strip[None, ..., None].astype(np.float32))
+        self._interpreter.invoke()
+        answer: NDArray[np.float32] = self._interpreter.get_tensor(self._output)[0]
+        return answer.reshape(-1, answer.shape[-1])

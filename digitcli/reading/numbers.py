@@ -1,0 +1,189 @@
+"""Numbers in a picture: each line of digits, read by two readers that err in different ways.
+
+One finds the digits, cuts each out and classifies it (`many`); the other reads the whole line from its grey
+pixels (`line`). What both say is sure; where they differ, the likelier text is taken, and less sure.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from digitcli.expectations import Probabilities
+from digitcli.images.boxes import in_box
+from digitcli.images.ink import Box
+from digitcli.reading import line, many
+from digitcli.reading.line import View
+from digitcli.reading.many import Digit
+from digitcli.reading.transcript import LETTER, Place, aligned, greedy, likeliest, of_digits, probability
+
+_TALL = 0.3
+"""Of the picture's height, from which on a line of digits is all there is, and the whole picture is read."""
+
+_LOW = 160
+"""Pixels of height of a picture that may be one line although no digit was found in it."""
+
+_LONGEST = 25
+"""Width of a line in heights of the picture, beyond which it is not read as one."""
+
+_ROOMS = ((0.7, 0.3), (0.3, 0.12))
+"""Paper beside and above a line that the line reader sees, in heights of a digit: two views."""
+
+_TRUSTED = {False: 0.9, True: 0.4}
+"""Confidence of the digits found one by one, together, that is believed at most: on pages and, true, in
+pictures cut out round a line, where ink at the edge and patterned paper mislead whoever looks for digits."""
+
+_OTHERWISE = 0.3
+"""Probability of another text where those are wrong."""
+
+_FOLLOWED = 4
+"""Texts of each view that are considered."""
+
+_LEAST = 1e-12
+"""Probability of all texts together where there is none."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A line of digits.
+
+    digits: from left to right. full: its text with the signs between them. confidence: that all of the digits
+    are right, none is missing and none too many, 0-1.
+    """
+
+    digits: tuple[Digit, ...]
+    full: str
+    confidence: float
+
+    @property
+    def text(self) -> str:
+        """The digits."""
+        return "".join(str(digit.digit) for digit in self.digits)
+
+
+def read_numbers(image: Image.Image, probabilities: Probabilities) -> list[Number]:
+    """The numbers of a picture, mode L or RGB, from top to bottom; an empty list where there is none.
+
+    probabilities: a classifier, (n, 28, 28) uint8 to (n, 10).
+    """
+    rows = many.read_many(image, probabilities)
+    if whole := _is_one_line(image, rows):
+        rows = [sorted((digit for row in rows for digit in row), key=lambda digit: digit.box[0])]
+    numbers = (number(image, _views(image, row, whole), row, whole) for row in rows)
+    return [each for each in numbers if each.digits]
+
+
+def number(image: Image.Image, views: Sequence[View], found: Sequence[Digit], whole: bool) -> Number:
+    """The likeliest number in a line; found, whole: as for `best`."""
+    text, confidence = best(views, found, whole)
+    marked = [(view, place) for view in views[:1] for place in aligned(of_digits(view.columns), text)]
+    if len(marked) != len(text):  # more digits than the line reader has room for
+        return Number(tuple(found), "".join(str(digit.digit) for digit in found), confidence)
+    digits = _placed(image, marked, found, confidence)
+    return Number(tuple(digits), _full(views, text), confidence)
+
+
+def best(views: Sequence[View], found: Sequence[Digit], whole: bool) -> tuple[str, float]:
+    """The likeliest text of digits, and the probability that it is right, by Bayes' rule.
+
+    found: its digits as they were found one by one. whole: whether the picture is nothing but this line.
+    """
+    by_itself = "".join(str(digit.digit) for digit in found)
+    sureness = min(math.prod(digit.confidence for digit in found), _TRUSTED[whole]) if found else 0.5
+    each = [of_digits(view.columns) for view in views]
+    texts = {text for columns in each for text in list(likeliest(columns))[:_FOLLOWED]} | {by_itself}
+    seen = {text: float(np.mean([probability(columns, text) for columns in each])) for text in texts}
+    other = (1 - sureness) * _OTHERWISE
+    shares = {text: seen[text] * (sureness if text == by_itself else other) for text in texts}
+    rest = max(1 - sum(seen.values()), 0.0) * other
+    text = max(texts, key=lambda text: (shares[text], text))
+    return text, shares[text] / max(sum(shares.values()) + rest, _LEAST)
+
+
+def _is_one_line(image: Image.Image, rows: Sequence[Sequence[Digit]]) -> bool:
+    """Whether a picture is cut out round a single line."""
+    if image.width > _LONGEST * image.height:
+        return False
+    if not rows:
+        return image.height <= _LOW
+    tall = float(np.median([digit.box[3] for row in rows for digit in row]))
+    return tall >= (_TALL if len(rows) == 1 else 1.5 * _TALL) * image.height
+
+
+def _views(image: Image.Image, found: Sequence[Digit], whole: bool) -> list[View]:
+    windows: list[Box] = [(0, 0, *image.size)] if whole else []
+    if found:
+        boxes = np.array([digit.box for digit in found], float)
+        left, top = boxes[:, :2].min(axis=0)
+        right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
+        tall = float(np.median(boxes[:, 3]))
+        for beside, above in _ROOMS[1:] if whole else _ROOMS:
+            windows.append(
+                (
+                    0 if whole else max(0, int(left - beside * tall)),
+                    max(0, int(top - above * tall)),
+                    image.width if whole else min(image.width, int(right + beside * tall) + 1),
+                    min(image.height, int(bottom + above * tall) + 1),
+                )
+            )
+    return line.views(image, windows)
+
+
+def _full(views: Sequence[View], text: str) -> str:
+    """The text with the signs that the line reader saw between its digits."""
+    for view in views:
+        signs = greedy(view.columns).replace(LETTER, "").replace("*", "×")
+        signs = re.sub("[$#']", "", signs)
+        if "".join(filter(str.isdigit, signs)) == text:
+            return signs
+    return text
+
+
+def _placed(
+    image: Image.Image, marked: Sequence[tuple[View, Place]], found: Sequence[Digit], together: float
+) -> list[Digit]:
+    """The digits of a line where they were found, or else where the line reader has them.
+
+    together: how sure all of them are, of which none is less sure.
+    """
+    middles = [_across(view, (place.first + place.last + 1) / 2) for view, place in marked]
+    tall = float(np.median([digit.box[3] for digit in found])) if found else 0.0
+    top = float(np.median([digit.box[1] for digit in found])) if found else 0.0
+    digits = []
+    for index, (view, place) in enumerate(marked):
+        columns = view.columns[place.first : place.last + 1, int(place.sign)]
+        sure = max(float(columns.max()), together)
+        near = [
+            digit
+            for digit in found
+            if digit.box[0] <= middles[index] <= digit.box[0] + digit.box[2]
+            and str(digit.digit) == place.sign
+        ]
+        if near:
+            digits.append(Digit(near[0].digit, sure, near[0].box, near[0].pixels))
+            continue
+        height = tall or 0.8 * (view.window[3] - view.window[1])
+        start = (middles[index - 1] + middles[index]) / 2 if index else middles[index] - 0.4 * height
+        end = (
+            (middles[index] + middles[index + 1]) / 2
+            if index + 1 < len(marked)
+            else middles[index] + 0.4 * height
+        )
+        start, end = max(start, middles[index] - height / 2), min(end, middles[index] + height / 2)
+        above = top or view.window[1] + 0.1 * height
+        looks = in_box(image, np.array([start, above, end, above + height], np.float32))
+        box = (max(0, int(start)), max(0, int(above)), max(1, round(end - start)), max(1, round(height)))
+        pixels = looks[0][0] if looks else np.zeros((28, 28), np.uint8)
+        digits.append(Digit(int(place.sign), sure, box, pixels))
+    return digits
+
+
+def _across(view: View, column: float) -> float:
+    """Where a column of the answer is on the picture, in its pixels."""
+    left, _, right, _ = view.window
+    return left + column / len(view.columns) * (right - left)

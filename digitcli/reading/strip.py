@@ -1,0 +1,57 @@
+"""A line of writing as the line reader sees it: grey, of one height, ink bright on black."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+HEIGHT = 48
+"""Pixels."""
+
+STEP = 4
+"""Pixels that one column of the reader's answer stands for."""
+
+WIDEST = 1200
+"""Pixels; what is wider is narrowed."""
+
+_TAILS = (0.5, 99.5)
+"""Percentiles of the brightness that become black and white."""
+
+
+def grey(image: Image.Image) -> NDArray[np.uint8]:
+    """(height, width) uint8: the brightness, or the colour where that varies more.
+
+    image: mode L or RGB. Red ink on black and blue on green are seen as well as black on white.
+    """
+    pixels = np.asarray(image)
+    if pixels.ndim == 2:
+        return pixels
+    small = image.reduce(max(1, min(image.size) // 64)) if min(image.size) >= 128 else image
+    points = np.asarray(small, np.float32).reshape(-1, 3)
+    _, axes = np.linalg.eigh(np.cov(points.T) + 1e-3 * np.eye(3))
+    axis = axes[:, -1] * np.sign(axes[:, -1].sum() or 1)
+    weights = axis / np.abs(axis).sum()
+    offset = -255 * weights.clip(max=0).sum()
+    return np.asarray(cv2.transform(pixels, np.append(weights, offset)[None]), np.uint8)
+
+
+def strip(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(height, width) uint8, dark on light or light on dark, to (HEIGHT, n * STEP), 0 paper to 255 ink."""
+    rows, columns = pixels.shape
+    width = int(np.clip(round(columns * HEIGHT / rows), HEIGHT // 2, WIDEST))
+    way = cv2.INTER_AREA if rows > HEIGHT else cv2.INTER_CUBIC
+    sized = cv2.resize(pixels, (width, HEIGHT), interpolation=way)
+    low, high = np.percentile(sized, _TAILS)
+    ink = (sized.astype(np.float32) - low) * (255 / max(high - low, 8.0))
+    if np.median(ink) > 127:
+        ink = 255 - ink
+    return np.pad(ink.clip(0, 255).astype(np.uint8), ((0, 0), (0, -width % STEP)), mode="edge")
+
+
+def leaning(strip: NDArray[np.uint8], shear: float) -> NDArray[np.uint8]:
+    """The same strip with other slant; shear: columns a row, by which what is lower moves to the left."""
+    rows, columns = strip.shape
+    move = np.array([(1, shear, -shear * rows / 2), (0, 1, 0)], np.float32)
+    return np.asarray(cv2.warpAffine(strip, move, (columns, rows), borderMode=cv2.BORDER_REPLICATE), np.uint8)

@@ -1,0 +1,94 @@
+"""What people write in a line with digits: amounts, numbers, dates, sums; and what has none."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from digitcli.simulator.hands import LETTER
+
+
+def amount(rng: np.random.Generator) -> str:
+    """As on a cheque, in an account book or on a price tag."""
+    whole = _digits(rng, int(rng.integers(1, 8)))
+    if rng.uniform() < 0.6:
+        whole = str(int(10 ** rng.uniform())) + whole[1:]  # Benford's law
+    style = rng.uniform()
+    if style < 0.5:
+        whole = _grouped(whole, ".,'"[rng.choice(3, p=[0.65, 0.28, 0.07])])
+    if rng.uniform() < 0.12:
+        whole += ".,"[rng.integers(2)] + _digits(rng, 2)
+    before = rng.choice(["", "$", "#", "-", "=", "*"], p=[0.85, 0.04, 0.03, 0.04, 0.02, 0.02])
+    after = rng.choice(
+        ["", "-", "=", ".-", ".", ",-", ",", "--", "#", "/", ":", "*"],
+        p=[0.5, 0.11, 0.1, 0.09, 0.08, 0.03, 0.03, 0.01, 0.02, 0.01, 0.01, 0.01],
+    )
+    return str(before + whole + after)
+
+
+def number(rng: np.random.Generator) -> str:
+    """Digits alone, or with what stands in dates, telephone numbers and lists."""
+    digits = _digits(rng, int(rng.integers(2, 11)))
+    if rng.uniform() < 0.7:
+        return digits
+    sign = ".,-:.-/"[rng.integers(7)]
+    for _ in range(rng.integers(1, 3)):
+        at = int(rng.integers(1, len(digits) + 1))
+        digits = digits[:at] + sign + digits[at:]
+    return digits
+
+
+def sum_(rng: np.random.Generator) -> str:
+    """A sum, with its result or not."""
+    signs = "+-×÷=/:*"
+    likely = [0.24, 0.2, 0.26, 0.14, 0.0, 0.06, 0.06, 0.04]
+    text = _digits(rng, int(rng.integers(1, 4)))
+    for _ in range(rng.integers(1, 3)):
+        text += signs[rng.choice(8, p=likely)] + _digits(rng, int(rng.integers(1, 4)))
+    if rng.uniform() < 0.2:
+        parts = text.partition("+") if "+" in text else text.partition("-")
+        if parts[2]:
+            text = f"({''.join(parts)})" if rng.uniform() < 0.4 else f"{parts[0]}{parts[1]}({parts[2]})"
+            if rng.uniform() < 0.5:
+                text += "×" + _digits(rng, 1)
+    if rng.uniform() < 0.6:
+        text += "=" + _digits(rng, int(rng.integers(1, 6)))
+    return text
+
+
+def none(rng: np.random.Generator) -> str:
+    """Letters, scribbles and signs without any digit; or nothing."""
+    choice = rng.uniform()
+    if choice < 0.1:
+        return ""
+    if choice < 0.7:
+        return LETTER
+    if choice < 0.88:
+        return "+×=.-÷.×+"[rng.integers(9)]
+    return LETTER * int(rng.integers(2, 7))
+
+
+def with_words(rng: np.random.Generator) -> str:
+    """A number with letters beside it."""
+    return (
+        LETTER * int(rng.integers(0, 5))
+        + _digits(rng, int(rng.integers(1, 6)))
+        + LETTER * int(rng.integers(0, 4))
+    )
+
+
+def _digits(rng: np.random.Generator, count: int) -> str:
+    digits = rng.integers(10, size=count)
+    if count > 1 and rng.uniform() < 0.38:  # round sums
+        digits[count - int(rng.integers(1, count)) :] = 0
+    if rng.uniform() < 0.12:
+        digits[rng.integers(count) :] = digits[rng.integers(count)]
+    if rng.uniform() < 0.15:
+        digits[rng.integers(count)] = 1
+    return "".join(map(str, digits.tolist()))
+
+
+def _grouped(digits: str, sign: str) -> str:
+    if len(digits) < 4:
+        return digits
+    first = len(digits) % 3 or 3
+    return sign.join([digits[:first], *(digits[at : at + 3] for at in range(first, len(digits), 3))])

@@ -1,0 +1,88 @@
+"""Making the line reader, by its command and from Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digitcli.data import synthetic
+from digitcli.detector import line_network, line_training
+from digitcli.detector.line_examples import Example
+from digitcli.detector.line_views import view
+from digitcli.reading import line
+from digitcli.reading.strip import HEIGHT, STEP, strip
+from digitcli.reading.transcript import SIGNS, greedy, softmax
+
+REAL = synthetic.generate(400, seed=2)
+
+
+def test_the_command_writes_a_reader_that_takes_lines_of_any_width(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = tmp_path / "line.tflite"
+    command = [sys.executable, "-m", "digitcli.detector", "lines", str(made), "--data", "synthetic"]
+    done = subprocess.run(
+        [*command, "--count", "40", "--steps", "1"], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == f"Wrote {made}."
+    assert made.stat().st_size < 1_000_000
+    monkeypatch.setattr(line, "MODEL", made)
+    line._network.cache_clear()
+    for width in (24, 400):
+        assert line.read(np.zeros((HEIGHT, width), np.uint8)).shape == (width // STEP, len(SIGNS) + 1)
+    line._network.cache_clear()
+
+
+def test_lines_do_not_depend_on_how_many_processes_draw() -> None:
+    counts: list[int] = []
+    drawn = line_training.draw(REAL, 5, 260, lambda done, total: counts.append(done))
+    again = line_training.draw(REAL, 5, 260)
+    assert counts == [250, 260]
+    assert [example.text for example in drawn] == [example.text for example in again]
+    assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(drawn, again, strict=True))
+    assert all(example.pixels.shape[0] == HEIGHT for example in drawn)
+
+
+def test_training_reads_what_it_is_shown_and_says_nothing_where_there_is_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line_training, "PIXELS", 16 * 64)
+    monkeypatch.setattr(line_training, "WARM_UP", 5)
+    monkeypatch.setattr(line_training, "AVERAGED", 0.9)
+    drawn = []
+    for left, text in ((12, "1"), (40, "7"), (None, "")):
+        pixels = np.full((HEIGHT, 64), 230, np.uint8)
+        if left:
+            pixels[8:40, left : left + 5] = 20
+        if text == "7":
+            pixels[8:13, left - 15 : left + 5] = 20
+        drawn.append(Example(strip(pixels), text))
+    model = line_training.train(drawn, seed=1, steps=80)
+    for example in drawn:
+        columns = softmax(model(example.pixels[None, ..., None].astype(np.float32)).numpy()[0, 0])
+        assert greedy(columns) == example.text
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(24, 300))
+@settings(deadline=None, max_examples=40)
+def test_a_line_seen_otherwise_is_still_a_strip(seed: int, width: int) -> None:
+    pixels = np.zeros((HEIGHT, width), np.uint8)
+    pixels[10:38, width // 2 - 3 : width // 2 + 3] = 255
+    seen = view(pixels, np.random.default_rng(seed))
+    assert seen.dtype == np.uint8
+    assert seen.shape[0] == HEIGHT
+    assert width / 2 < seen.shape[1] < 2 * width
+    assert np.ptp(seen) > 60
+
+
+def test_the_network_that_is_bundled_is_the_one_that_is_described() -> None:
+    answer = line_network.build()(np.zeros((1, HEIGHT, 80, 1), np.float32)).numpy()
+    assert answer.shape == (1, 1, 80 // STEP, line_network.OUTPUTS)
+    assert line.read(np.zeros((HEIGHT, 80), np.uint8)).shape == answer.shape[2:]

@@ -1,0 +1,98 @@
+"""Numbers as the detector with a classifier and the line reader read them together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
+
+from digitcli import classifiers, runs
+from digitcli.data.printed import faces
+from digitcli.reading.line import View
+from digitcli.reading.many import Digit
+from digitcli.reading.numbers import best, read_numbers
+from digitcli.reading.transcript import SIGNS
+
+PROBABILITIES = classifiers.load(runs.BUNDLED).probabilities
+
+
+def written(text: str, size: int = 60, margin: int = 14) -> Image.Image:
+    font = ImageFont.truetype(faces()[0], size)
+    left, top, right, bottom = font.getbbox(text)
+    image = Image.new("L", (int(right - left) + 2 * margin, int(bottom - top) + 2 * margin), 255)
+    ImageDraw.Draw(image).text((margin - left, margin - top), text, 0, font)
+    return image
+
+
+def seen(text: str, sure: float) -> View:
+    """What a line reader sees that is `sure` of each digit of a text, and takes it for one more otherwise."""
+    columns = np.zeros((2 * len(text) + 1, len(SIGNS) + 1), np.float32)
+    columns[::2, -1] = 1
+    for place, digit in enumerate(text):
+        columns[2 * place + 1, int(digit)] = sure
+        columns[2 * place + 1, (int(digit) + 1) % 10] = 1 - sure
+    return View((0, 0, 100, 20), columns)
+
+
+def found(text: str, sure: float) -> list[Digit]:
+    blank = np.zeros((28, 28), np.uint8)
+    return [Digit(int(digit), sure, (10 * place, 0, 8, 20), blank) for place, digit in enumerate(text)]
+
+
+@pytest.mark.parametrize("text", ["171", "40800", "99", "2000000"])
+def test_a_number_is_read_with_its_digits_where_they_are(text: str) -> None:
+    (number,) = read_numbers(written(text), PROBABILITIES)
+    assert number.text == number.full == text
+    assert number.confidence > 0.8
+    lefts = [digit.box[0] for digit in number.digits]
+    assert lefts == sorted(lefts)
+
+
+@pytest.mark.parametrize("text", ["3.14", "12-05", "7+8=15"])
+def test_the_signs_between_the_digits_are_kept_apart_from_them(text: str) -> None:
+    (number,) = read_numbers(written(text), PROBABILITIES)
+    assert number.full == text
+    assert number.text == "".join(filter(str.isdigit, text))
+
+
+@pytest.mark.parametrize("text", ["1000", "711", "190"])
+def test_digits_at_the_very_edge_are_read(text: str) -> None:
+    (number,) = read_numbers(written(text, margin=0), PROBABILITIES)
+    assert number.text == text
+
+
+def test_lines_come_from_top_to_bottom() -> None:
+    above, below = written("12", margin=30), written("345", margin=30)
+    image = Image.new("L", (max(above.width, below.width), above.height + below.height), 255)
+    image.paste(above)
+    image.paste(below, (0, above.height))
+    assert [number.text for number in read_numbers(image, PROBABILITIES)] == ["12", "345"]
+
+
+@pytest.mark.parametrize("size", [(30, 30), (400, 60), (1, 1), (3, 900)])
+def test_where_nothing_is_written_there_is_no_number(size: tuple[int, int]) -> None:
+    assert read_numbers(Image.new("L", size, 255), PROBABILITIES) == []
+
+
+def test_what_both_readers_say_is_surer_than_what_one_says() -> None:
+    text, together = best([seen("48", 0.9)], found("48", 0.9), whole=False)
+    assert text == "48"
+    assert together > 0.9
+    text, alone = best([seen("48", 0.9)], [], whole=False)
+    assert text == "48"
+    assert alone < together
+    assert best([seen("48", 0.9)], found("49", 0.6), whole=False)[1] < alone
+
+
+def test_where_they_differ_the_surer_one_is_believed() -> None:
+    assert best([seen("48", 0.999)], found("43", 0.4), whole=True)[0] == "48"
+    assert best([seen("48", 0.55)], found("49", 0.99), whole=False)[0] == "49"
+
+
+@given(st.text("0123456789", min_size=1, max_size=6), st.floats(0, 1), st.floats(0, 1), st.booleans())
+def test_a_confidence_is_a_probability(text: str, sure: float, surer: float, whole: bool) -> None:
+    answer, confidence = best([seen(text, sure)], found(text[::-1], surer), whole)
+    assert 0 <= confidence <= 1 + 1e-6
+    assert set(answer) <= set("0123456789")

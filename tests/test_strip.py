@@ -1,0 +1,65 @@
+"""How a part of a picture comes to the line reader."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
+
+from digitcli.reading.strip import HEIGHT, STEP, WIDEST, grey, strip
+
+DARK_ON_LIGHT = np.full((60, 200), 230, np.uint8)
+DARK_ON_LIGHT[10:50, 30:40] = 40
+DARK_ON_LIGHT[10:50, 120:160] = 40
+
+
+@given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=70)))
+def test_any_picture_becomes_a_strip(pixels: np.ndarray) -> None:
+    seen = strip(pixels)
+    assert seen.dtype == np.uint8
+    assert seen.shape[0] == HEIGHT
+    assert seen.shape[1] % STEP == 0
+    assert HEIGHT // 2 <= seen.shape[1] <= WIDEST
+
+
+@pytest.mark.parametrize("size", [(1, 5000), (5000, 1), (1, 1)])
+def test_extreme_proportions_are_bounded(size: tuple[int, int]) -> None:
+    assert strip(np.zeros(size, np.uint8)).shape[1] <= WIDEST
+
+
+def test_ink_is_bright_whichever_way_round_it_was() -> None:
+    seen, of_negative = strip(DARK_ON_LIGHT), strip(255 - DARK_ON_LIGHT)
+    assert np.abs(seen.astype(int) - of_negative).max() <= 1
+    assert seen[HEIGHT // 2, 28] > 240  # in the first stroke
+    assert seen[HEIGHT // 2, 60] < 15
+
+
+@given(st.floats(0.15, 1), st.integers(0, 100))
+def test_contrast_does_not_matter(contrast: float, brightness: int) -> None:
+    faint = (DARK_ON_LIGHT * (contrast * 0.6) + brightness).astype(np.uint8)
+    assert np.abs(strip(faint).astype(int) - strip(DARK_ON_LIGHT)).mean() < 12
+
+
+@pytest.mark.parametrize(
+    ("paper", "ink"),
+    [
+        ((0, 0, 0), (200, 0, 0)),
+        ((0, 160, 0), (0, 0, 255)),
+        ((255, 255, 255), (0, 0, 0)),
+        ((90, 130, 60), (150, 90, 60)),
+    ],
+)
+def test_colours_that_differ_are_told_apart(paper: tuple[int, int, int], ink: tuple[int, int, int]) -> None:
+    pixels = np.full((40, 120, 3), paper, np.uint8)
+    pixels[8:32, 40:70] = ink
+    seen = strip(grey(Image.fromarray(pixels)))
+    assert int(seen[HEIGHT // 2, 66]) - int(seen[HEIGHT // 2, 10]) > 200
+
+
+def test_a_grey_picture_in_colour_stays_as_it_is() -> None:
+    image = Image.fromarray(DARK_ON_LIGHT)
+    seen = grey(image.convert("RGB")).astype(int)
+    assert np.abs(strip(seen.astype(np.uint8)).astype(int) - strip(DARK_ON_LIGHT)).max() <= 3
