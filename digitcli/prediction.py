@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -262,23 +262,17 @@ class _Reader:
         self, source: Source, one: One, probabilities: Probabilities, limits: PictureLimits
     ) -> Prediction:
         """Another look at a picture that is not clearly one digit."""
-        from digitcli.reading.again import (
-            look_again,
-            weighed,
-        )  # one clear digit should not pay for its import
+        from digitcli.reading.again import look_again, surer  # one clear digit should not pay for its import
 
         try:
             with limits.reading(source, source.name):
-                if self.mode == "single":
-                    small = _open(source, self.time_limit, LEAST_SIDE)
-                    return self._single(source.name, replace(one, probabilities=weighed(small, one)))
-                least_side = None if one.several else LEAST_SIDE
-                again = look_again(_open(source, self.time_limit, least_side), one, probabilities)
+                one = look_again(_open(source, self.time_limit, LEAST_SIDE), one, probabilities)
+                if self.mode == "single" or (one.sure and not one.several):
+                    return self._single(source.name, one)
+                numbers = surer(one, _open(source, self.time_limit), probabilities)
         except ImageError as error:
             return Prediction(source.name, error=str(error))
-        return (
-            self._single(source.name, again) if isinstance(again, One) else self._numbers(source.name, again)
-        )
+        return self._numbers(source.name, numbers) if numbers else self._single(source.name, one)
 
     def _single(self, name: str, one: One) -> Prediction:
         if one.pixels is None or one.probabilities is None:

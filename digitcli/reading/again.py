@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from digitcli.data.digits import CLASSES
 from digitcli.expectations import Probabilities
 from digitcli.images.ink import Box
 from digitcli.reading import line
+from digitcli.reading.edges import continued
+from digitcli.reading.line import View
 from digitcli.reading.numbers import Number, read_numbers
-from digitcli.reading.one import SURE, One, read_one
+from digitcli.reading.one import One, read_one
 from digitcli.reading.transcript import at_most_one, of_digits
 
 _SMALL = 160
@@ -28,61 +31,87 @@ _ROOM = 0.3
 _BEYOND = 0.2
 """Paper that a picture is given where something reaches its edge, in its longer sides."""
 
-_DOUBT = 0.03
-"""Probability that is left to each digit the classifier rules out."""
+_WITHIN, _SMALLER = 0.02, 0.6
+"""Of the picture's longer side that lies between a digit and the edge, and of each side that the digit takes
+at most, if what reaches the edge is something else."""
 
-_SEVERAL = 0.05
+_SETTLED = 0.98
+"""Probability of one digit with and without more paper, from which on what reaches the edge is not of it."""
+
+_DOUBT, _NO_DOUBT = 0.03, 0.05
+"""Probability that is left to each digit, and to there being none, where the classifier rules it out."""
+
+_HEARD, _MISLED = 0.7, 0.4
+"""Powers of the classifier's probabilities, which are too high for what it does not know; the second where
+ink is cut off: it sees less than a digit there, or more."""
+
+_NONE = 6.0
+"""Odds of there being no digit among what is doubtful at first sight, against those among all pictures."""
+
+_SEVERAL = 0.03
 """What the classifier says of several digits, which it does not know."""
 
 
-def look_again(image: Image.Image, one: One, probabilities: Probabilities) -> One | list[Number]:
-    """What a picture, mode L or RGB, holds that was read as `one` with doubt: that digit, or numbers."""
-    if one.cut:
-        one = _with_more_paper(image, one, probabilities)
-    row = weighed(image, one)
-    if row.max() >= SURE and not one.several:
-        return replace(one, probabilities=row)
-    numbers = read_numbers(image, probabilities)
-    if sum(len(each.digits) for each in numbers) > 1:
-        sure = float(np.prod([each.confidence for each in numbers]))
-        if sure > row.max():
-            return numbers
-    return replace(one, probabilities=row)
+def look_again(image: Image.Image, one: One, probabilities: Probabilities) -> One:
+    """The digit of a picture, mode L or RGB, that was read as `one` with doubt, by both readers.
 
-
-def _with_more_paper(image: Image.Image, one: One, probabilities: Probabilities) -> One:
-    """The digit as it is seen where the paper goes on beyond the edge, if the line reader sees the same."""
+    The probabilities of the digits lack to 1 that of none, or of several.
+    """
+    if not one.cut:
+        return _together(one, line.views(image, _windows(image, one)))
     room = max(2, round(_BEYOND * max(image.size)))
-    pixels = np.asarray(image)
-    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    paper = np.median(edge.reshape(-1, len(image.getbands())), axis=0).astype(int).tolist()
-    colour = tuple(paper) if len(paper) > 1 else paper[0]
-    (whole,) = read_one([ImageOps.expand(image, room, colour)], probabilities)
-    if whole.probabilities is None or whole.box is None:
-        return one
-    seen = _seen(image, one)
-    if (
-        one.probabilities is not None
-        and seen[:CLASSES] @ one.probabilities > seen[:CLASSES] @ whole.probabilities
-    ):
-        return one
-    left, top, width, height = whole.box
-    return replace(whole, box=(left - room, top - room, width, height))
+    beyond = continued(image, room)
+    (whole,) = read_one([beyond], probabilities)
+    if _is_settled(image, one, whole):
+        return one if not one.several else _together(one, line.views(image, _windows(image, one)))
+    nearer = (room // 2, room // 2, beyond.width - room // 2, beyond.height - room // 2)
+    views = line.views(image, _windows(image, one)) + line.views(beyond, [nearer])
+    if whole.box is not None and _agreement(whole, views) >= _agreement(one, views):
+        left, top, width, height = whole.box
+        one = replace(whole, box=(left - room, top - room, width, height), several=one.several)
+    return _together(one, views, power=_MISLED)
 
 
-def weighed(image: Image.Image, one: One) -> NDArray[np.float32]:
-    """(10,), the probabilities of the digits by classifier and line reader together; the rest is for none."""
-    seen = _seen(image, one)
-    row = np.zeros(CLASSES, np.float32) if one.probabilities is None else one.probabilities
-    expected = _DOUBT + np.append(row, max(1 - float(row.sum()), 0))
-    shares = seen * expected
+def surer(one: One, image: Image.Image, probabilities: Probabilities) -> list[Number]:
+    """The numbers of a picture if they have several digits and are surer than that it is `one`; or none."""
+    numbers = read_numbers(image, probabilities)
+    several = sum(len(number.digits) for number in numbers) > 1
+    together = math.prod(number.confidence for number in numbers)
+    return numbers if several and together > one.sureness else []
+
+
+def _is_settled(image: Image.Image, one: One, whole: One) -> bool:
+    """Whether a digit is the same with more paper round the picture, and lies well within this."""
+    if one.probabilities is None or whole.probabilities is None or one.box is None:
+        return False
+    if one.probabilities.argmax() != whole.probabilities.argmax():
+        return False
+    left, top, width, height = one.box
+    gap = min(left, top, image.width - left - width, image.height - top - height)
+    taken = max(width / image.width, height / image.height)
+    surely = min(one.probabilities.max(), whole.probabilities.max()) >= _SETTLED
+    return bool(surely and gap > _WITHIN * max(image.size) and taken < _SMALLER)
+
+
+def _together(one: One, views: list[View], power: float = _HEARD) -> One:
+    """By Bayes' rule; power: of the classifier's probabilities."""
+    row = np.zeros(CLASSES) if one.probabilities is None else one.probabilities.astype(float)
+    expected = (np.append(row + _DOUBT, max(1 - row.sum(), 0) + _NO_DOUBT)) ** power
+    expected[-1] *= _NONE
+    seen = _seen(views)
+    shares = seen * expected / expected.sum()
     several = max(1 - seen.sum(), 0) * _SEVERAL
-    return np.asarray(shares[:CLASSES] / max(shares.sum() + several, 1e-12), np.float32)
+    together = (shares[:CLASSES] / max(shares.sum() + several, 1e-12)).astype(np.float32)
+    return replace(one, probabilities=together)
 
 
-def _seen(image: Image.Image, one: One) -> NDArray[np.float64]:
+def _agreement(one: One, views: list[View]) -> float:
+    """How likely classifier and line reader see the same digit."""
+    return 0.0 if one.probabilities is None else float(_seen(views)[:CLASSES] @ one.probabilities)
+
+
+def _seen(views: list[View]) -> NDArray[np.float64]:
     """What the line reader takes a picture for: (11,), one of the digits or, last, none."""
-    views = line.views(image, _windows(image, one))
     return np.asarray(np.mean([at_most_one(of_digits(view.columns)) for view in views], axis=0))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from digitcli.expectations import Probabilities
 from digitcli.images.components import find_components
 from digitcli.images.ink import Box, Ink, groups, on_page
 from digitcli.images.preprocess import Reading, readings
+from digitcli.reading.edges import reaches_edge
 
 SURE = 0.9
 """Probability of a digit with which the first reading is taken; below it others are tried."""
@@ -32,12 +34,6 @@ SURER = 0.05
 
 MOST_PARTS = 3
 """Boxes that the detector found which are looked into."""
-
-_EDGE = 0.4
-"""Of a picture's contrast that its edge has where something reaches it."""
-
-_SAMPLED = 100
-"""Rows and columns that tell this contrast."""
 
 _APART = 0.2
 """Distance of what is no part of the same digit, as a share of the larger one's longer side."""
@@ -72,7 +68,20 @@ class One:
     @property
     def clear(self) -> bool:
         """Whether there is nothing to doubt."""
-        return not self.several and not self.cut and bool(_sureness(self) >= CLEAR)
+        return not self.several and not self.cut and bool(self.sureness >= CLEAR)
+
+    @property
+    def sure(self) -> bool:
+        """Whether other readings need not be tried."""
+        return bool(self.sureness >= SURE)
+
+    @property
+    def sureness(self) -> np.float32:
+        """The probability of the likeliest digit, 0-1."""
+        return np.float32(0) if self.probabilities is None else self.probabilities.max()
+
+
+_BY_SURENESS = attrgetter("sureness")
 
 
 def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> list[One]:
@@ -93,36 +102,26 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
         several = reading.ink is not None and (
             _apart(reading.ink, reading.box) or _share(reading.ink, image) < _INNER
         )
-        if _sureness(one) < SURE and reading.ink is not None:  # MNIST's form leaves nothing to find
+        if not one.sure and reading.ink is not None:  # MNIST's form leaves nothing to find
             several = several or reading.box[2] >= _WIDE * reading.box[3]
             wholes = list(islice(others, MOST_READINGS))
             pairs = zip(wholes, _classified(wholes, probabilities), strict=True)
             seen = [One(other.pixels, row, other.box) for other, row in pairs]
             part, found_several = _part(image, probabilities)
             several = several or found_several
-            surest = max(seen, key=_sureness, default=one)
-            if _sureness(surest) > _sureness(one) + SURER:
+            surest = max(seen, key=_BY_SURENESS, default=one)
+            if surest.sureness > one.sureness + SURER:
                 one = surest
-            one = max(one, part, key=_sureness)
+            one = max(one, part, key=_BY_SURENESS)
         cut = reading.ink is not None and reaches_edge(image)
         ones.append(replace(one, several=several, cut=cut))
     return ones
 
 
-def reaches_edge(image: Image.Image) -> bool:
-    """Whether the edge of a picture, mode L or RGB, is not all paper."""
-    pixels = np.asarray(image if image.mode == "L" else image.convert("L")).astype(np.int16)
-    step = -(-max(pixels.shape) // _SAMPLED)
-    inner = np.sort(pixels[::step, ::step], axis=None)
-    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    span = inner[-1 - len(inner) // 100] - inner[len(inner) // 100]
-    return bool(np.ptp(edge) > _EDGE * max(span, 16))
-
-
 def _without_ink(image: Image.Image, probabilities: Probabilities) -> One:
     """A part of a picture that shows a digit although the whole seems blank, as on a chequered ground."""
     part, several = _part(image, probabilities)
-    return replace(part, several=several) if _sureness(part) >= SURE_PART else One()
+    return replace(part, several=several) if part.sureness >= SURE_PART else One()
 
 
 def _part(image: Image.Image, probabilities: Probabilities) -> tuple[One, bool]:
@@ -134,11 +133,7 @@ def _part(image: Image.Image, probabilities: Probabilities) -> tuple[One, bool]:
     shown = read_found(image, found.only(slice(MOST_PARTS)), probabilities)
     several = int(np.count_nonzero(found.scores >= LIKELY)) > 1
     ones = (One(each.pixels, each.row, each.box) for each in shown)
-    return max(ones, key=_sureness, default=One()), several
-
-
-def _sureness(one: One) -> np.float32:
-    return np.float32(0) if one.probabilities is None else one.probabilities.max()
+    return max(ones, key=_BY_SURENESS, default=One()), several
 
 
 def _classified(found: list[Reading], probabilities: Probabilities) -> NDArray[np.float32]:

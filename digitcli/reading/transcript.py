@@ -70,9 +70,9 @@ def likeliest(columns: Floats, beam: int = BEAM) -> dict[str, float]:
 
 
 def probability(columns: Floats, text: str) -> float:
-    """Of exactly this text of digits. columns: (n, 11) as from `of_digits`."""
-    path = np.full(2 * len(text) + 1, CLASSES)
-    path[1::2] = [int(digit) for digit in text]
+    """Of exactly this text of SIGNS' first k - 1. columns: (n, k), the last for none."""
+    path = np.full(2 * len(text) + 1, columns.shape[1] - 1)
+    path[1::2] = [SIGNS.index(sign) for sign in text]
     each = columns[:, path].astype(np.float64)
     skips = np.zeros(len(path), bool)
     skips[3::2] = path[3::2] != path[1:-2:2]
