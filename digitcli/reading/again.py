@@ -16,7 +16,7 @@ from digitcli.reading import line
 from digitcli.reading.edges import continued
 from digitcli.reading.line import View
 from digitcli.reading.numbers import Number, read_numbers
-from digitcli.reading.one import One, read_one
+from digitcli.reading.one import CLEAR, One, read_one
 from digitcli.reading.transcript import at_most_one, of_digits
 
 _SMALL = 160
@@ -31,22 +31,18 @@ _ROOM = 0.3
 _BEYOND = 0.2
 """Paper that a picture is given where something reaches its edge, in its longer sides."""
 
-_WITHIN, _SMALLER = 0.02, 0.6
-"""Of the picture's longer side that lies between a digit and the edge, and of each side that the digit takes
-at most, if what reaches the edge is something else."""
-
-_SETTLED = 0.98
-"""Probability of one digit with and without more paper, from which on what reaches the edge is not of it."""
+_WITHIN = 0.02
+"""Of the picture's longer side, between a digit and the edge, if what reaches the edge is something else."""
 
 _DOUBT, _NO_DOUBT = 0.03, 0.05
 """Probability that is left to each digit, and to there being none, where the classifier rules it out."""
 
-_HEARD, _MISLED = 0.7, 0.4
-"""Powers of the classifier's probabilities, which are too high for what it does not know; the second where
-ink is cut off: it sees less than a digit there, or more."""
+_MISLED = 0.4
+"""Power of the classifier's probabilities where ink is cut off: it sees less than a digit there, or more."""
 
-_NONE = 6.0
-"""Odds of there being no digit among what is doubtful at first sight, against those among all pictures."""
+_NONE = {False: 2.0, True: 5.0}
+"""Odds of there being no digit among what is doubtful at first sight and, true, where ink is cut off as well,
+against those among all pictures."""
 
 _SEVERAL = 0.03
 """What the classifier says of several digits, which it does not know."""
@@ -69,7 +65,7 @@ def look_again(image: Image.Image, one: One, probabilities: Probabilities) -> On
     if whole.box is not None and _agreement(whole, views) >= _agreement(one, views):
         left, top, width, height = whole.box
         one = replace(whole, box=(left - room, top - room, width, height), several=one.several)
-    return _together(one, views, power=_MISLED)
+    return _together(one, views, cut=True)
 
 
 def surer(one: One, image: Image.Image, probabilities: Probabilities) -> list[Number]:
@@ -88,16 +84,14 @@ def _is_settled(image: Image.Image, one: One, whole: One) -> bool:
         return False
     left, top, width, height = one.box
     gap = min(left, top, image.width - left - width, image.height - top - height)
-    taken = max(width / image.width, height / image.height)
-    surely = min(one.probabilities.max(), whole.probabilities.max()) >= _SETTLED
-    return bool(surely and gap > _WITHIN * max(image.size) and taken < _SMALLER)
+    return bool(min(one.sureness, whole.sureness) >= CLEAR and gap > _WITHIN * max(image.size))
 
 
-def _together(one: One, views: list[View], power: float = _HEARD) -> One:
-    """By Bayes' rule; power: of the classifier's probabilities."""
+def _together(one: One, views: list[View], cut: bool = False) -> One:
+    """By Bayes' rule; cut: whether ink is cut off."""
     row = np.zeros(CLASSES) if one.probabilities is None else one.probabilities.astype(float)
-    expected = (np.append(row + _DOUBT, max(1 - row.sum(), 0) + _NO_DOUBT)) ** power
-    expected[-1] *= _NONE
+    expected = (np.append(row + _DOUBT, max(1 - row.sum(), 0) + _NO_DOUBT)) ** (_MISLED if cut else 1.0)
+    expected[-1] *= _NONE[cut]
     seen = _seen(views)
     shares = seen * expected / expected.sum()
     several = max(1 - seen.sum(), 0) * _SEVERAL
