@@ -6,6 +6,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from digitcli.errors import ImageError, UsageError
 from digitcli.evaluation import Evaluation
 from digitcli.limits import SECONDS
 from digitcli.prediction import Mode, Prediction
+from digitcli.sources.pages import EVERY_PAGE, Pages, split
 from digitcli.sources.source import Source
 
 if TYPE_CHECKING:
@@ -62,18 +64,23 @@ class Model:
         self,
         picture: Picture,
         *,
+        page: int | None = None,
         mode: Mode = "auto",
         min_confidence: float = 0.0,
         time_limit: float = SECONDS,
     ) -> Prediction:
         """What a person would read on a picture: a digit, several, or none with the reason.
 
+        page: of a TIFF or PDF, counted from 1; to be named where there are several.
         mode: "single" for one digit, "many" for all there are, "auto" to find out.
         min_confidence: below it, 0-1, the answer is that it is not sure enough.
         time_limit: seconds of computing that it may take; kept in the main thread only, and not on Windows.
-        Raises ImageError if the picture cannot be read.
+        Raises ImageError if the picture cannot be read, or has several pages and none is named.
         """
-        source = _source(picture)
+        wanted = Pages(str(page)) if page is not None else EVERY_PAGE
+        source, *others = islice(split([_source(picture)], wanted), 2)
+        if others:
+            raise ImageError(f"{_source(picture).name} has several pages. Name one, as page=1.")
         (result,) = prediction.predict(
             [source], self._classifier, mode=mode, min_confidence=min_confidence, time_limit=time_limit
         )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from digitcli.errors import ImageError, UsageError
 from digitcli.sources import parquet
 from digitcli.sources.expand import find, named, read_found, reader_of
+from digitcli.sources.pages import EVERY_PAGE, Pages, split
 from digitcli.sources.source import Source
 
 if TYPE_CHECKING:
@@ -49,11 +50,11 @@ class Part:
         """Of the files."""
         return [os.fsdecode(path) for path in zlib.decompress(self.packed).split(b"\0")]
 
-    def sources(self) -> Iterator[Source]:
-        """The pictures, in order."""
+    def sources(self, pages: Pages = EVERY_PAGE) -> Iterator[Source]:
+        """The pictures, in order. pages: which ones of TIFFs and PDFs."""
         if self.rows is None:
-            return read_found(self.paths)
-        return parquet.read(named(self.paths[0]), self.rows)
+            return read_found(self.paths, pages)
+        return split(parquet.read(named(self.paths[0]), self.rows), pages)
 
     def fingerprint(self, about: str) -> str:
         """What tells it from every other part, and from itself where `about` is different; 16 characters."""

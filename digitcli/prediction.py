@@ -13,6 +13,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -155,6 +156,9 @@ def predict(
         batch = next(batches, None)
         if batch is None:
             return
+        if any(source.is_pdf for source in batch) and classifier.runtime == "LiteRT":
+            batches = chain([batch], batches)
+            break
         started = time.perf_counter()
         results = read(batch, classifier.probabilities)
         spent += time.perf_counter() - started
@@ -368,8 +372,14 @@ def _open(source: Source, seconds: float, least_side: int | None = None) -> Imag
             raise error
         case np.ndarray() as pixels:
             return Image.fromarray(pixels)
+        case content if source.is_pdf and source.page is not None:
+            from digitcli.images.pdf import drawn
+
+            return drawn(content, source.name, source.page, least_side=least_side, seconds=seconds)
         case content:
-            return open_picture(content, source.name, least_side=least_side, seconds=seconds)
+            return open_picture(
+                content, source.name, page=source.page, least_side=least_side, seconds=seconds
+            )
 
 
 def _annotated(

@@ -45,6 +45,7 @@ def predict(
     signs: Annotated[
         bool, typer.Option("--signs", help="Give the text with the signs between its digits, such as 3.14.")
     ] = False,
+    pages: Annotated[str, typer.Option(metavar="1,3-5", help="Read these pages of a TIFF or PDF only.")] = "",
     format: Annotated[
         Format | None,
         typer.Option(
@@ -98,6 +99,9 @@ def predict(
     Signs between the digits (. , - / : + × ÷ = and brackets) are told in the
     note, and stand in the text with --signs.
 
+    Each page of a TIFF or PDF (digitcli\\[pdf]) is a picture, named scan.pdf\\[2];
+    --pages chooses.
+
     Where there is no digit to tell, because the picture holds none or the model
     is not sure enough, it is empty and the note says why; the note also marks
     what is uncertain. A picture that cannot be read has its error as the note;
@@ -126,6 +130,8 @@ def predict(
 
       digitcli predict '**/*.png' --top-k 3 --min-confidence 0.9
 
+      digitcli predict scan.pdf --many --pages 2-
+
       digitcli predict letters.zip mnist.npz --format jsonl
 
       digitcli predict scans/ --output digits.csv --resume
@@ -140,6 +146,7 @@ def predict(
     from digitcli.commands.predict_results import draw, print_results
     from digitcli.commands.reading_display import with_progress
     from digitcli.sources.expand import expand
+    from digitcli.sources.pages import Pages
 
     if many and top_k > 1:
         raise UsageError("--top-k contradicts --many, which gives the likeliest text. Leave one of them out.")
@@ -147,6 +154,7 @@ def predict(
         raise UsageError("--single contradicts --many. Leave both out to let each picture tell.")
     if address and engine is options.Engine.LOCAL:
         raise UsageError("--address is for --engine ray.")
+    wanted = Pages(pages)
     mode: prediction.Mode = "single" if single else "many" if many else "auto"
     layout = Layout(mode, top_k, signs)
     if engine is options.Engine.RAY:
@@ -161,6 +169,7 @@ def predict(
             layout,
             address,
             out,
+            pages=wanted,
             min_confidence=min_confidence,
             time_limit=time_limit,
             force=force,
@@ -173,7 +182,7 @@ def predict(
         require_pyarrow()
     if resume and not output:
         raise UsageError("--resume needs --output, the file to go on with.")
-    sources = expand(pictures, sys.stdin.buffer)
+    sources = expand(pictures, sys.stdin.buffer, wanted)
     out = options.output("predict", format is Format.JSON, quiet, verbose, debug)
     if annotate:
         sources = _annotatable(sources, annotate, force or resume)

@@ -25,19 +25,21 @@ from digitcli.parts import Part, cut
 from digitcli.prediction import predict_in
 from digitcli.ray_engine import map_unordered, model_bytes
 from digitcli.ray_setup import ray_started, require_ray
+from digitcli.sources.pages import Pages
 
 
 @dataclass(frozen=True)
 class _How:
     """How pictures are read, whatever they are.
 
-    model: the content of a LiteRT file. folder: what relative paths are relative to. The others are as for
-        `prediction.predict`.
+    model: the content of a LiteRT file. folder: what relative paths are relative to. pages: as for
+        `sources.expand`. The others are as for `prediction.predict`.
     """
 
     model: bytes
     folder: str
     layout: Layout
+    pages: Pages
     min_confidence: float
     time_limit: float
     views: int
@@ -46,7 +48,7 @@ class _How:
     def about(self) -> str:
         """What tells its results from those of every other."""
         model = hashlib.sha256(self.model).hexdigest()
-        return f"{model} {self.layout} {self.min_confidence} {self.time_limit} {self.views}"
+        return f"{model} {self.layout} {self.pages.text} {self.min_confidence} {self.time_limit} {self.views}"
 
 
 def predict_parts(
@@ -57,6 +59,7 @@ def predict_parts(
     address: str | None,
     out: Output,
     *,
+    pages: Pages,
     min_confidence: float,
     time_limit: float,
     force: bool,
@@ -66,7 +69,9 @@ def predict_parts(
     Raises ModelError if the model is not for LiteRT, typer.Exit if a picture could not be read.
     """
     require_ray("Ray")
-    how = _How(model_bytes(classifier), os.getcwd(), layout, min_confidence, time_limit, classifier.views)
+    how = _How(
+        model_bytes(classifier), os.getcwd(), layout, pages, min_confidence, time_limit, classifier.views
+    )
     parts = list(cut(pictures, sys.stdin.buffer))
     with ResultsFolder(output, parts, how.about, force=force) as results:
         counts = results.done
@@ -117,7 +122,7 @@ class _Reader:
         how = self._how
         predictions = predict_in(
             self._workers,
-            part.sources(),
+            part.sources(how.pages),
             self._model,
             views=how.views,
             mode=how.layout.mode,

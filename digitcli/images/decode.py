@@ -14,6 +14,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from digitcli import limits
 from digitcli.errors import ImageError, reason
+from digitcli.images import tiff
 from digitcli.images.paper import quantile
 
 MAX_SIDE = 65_535
@@ -55,6 +56,7 @@ def open_picture(
     source: str | Path | bytes,
     name: str | None = None,
     *,
+    page: int | None = None,
     least_side: int | None = None,
     seconds: float = limits.SECONDS,
 ) -> Image.Image:
@@ -62,6 +64,7 @@ def open_picture(
 
     source: a file, or the bytes of one; in any format that Pillow reads, or HEIC, as iPhones write it.
     name: what to call it in messages; the path unless given.
+    page: which frame of a TIFF, counted from 0.
     least_side: pixels on the longer side that are enough. A larger JPEG is then decoded at the eighth,
         quarter or half of its size that still has them, which costs less than half the time; a larger HEIC
         is reduced, which spares memory.
@@ -79,6 +82,8 @@ def open_picture(
                     raise ImageError(
                         f"{name} is a program that draws ({image.format}), and is not run. Save it as PNG."
                     )
+                if image.format == "TIFF":
+                    _turn_to(image, page, file, name)
                 _require_size(image, name, least_side)
                 _require_quick(image, file, name, seconds)
                 if image.info.get("progressive"):
@@ -124,6 +129,17 @@ def _pillow_image(file: BinaryIO, name: str) -> ImageFile.ImageFile:
         return Image.open(file)
     except UnidentifiedImageError:
         raise ImageError(f"{name} is damaged and cannot be decoded: a HEIC without a picture.") from None
+
+
+def _turn_to(image: Image.Image, page: int | None, file: BinaryIO, name: str) -> None:
+    """Raises ImageError where there are several pages and none is named: no page is left out unsaid."""
+    if page is None:
+        file.seek(0)
+        frames, _ = tiff.pages(file)
+        if len(frames) > 1:
+            raise ImageError(f"{name} has {len(frames)} pages. Call it .tif, and each of them is read.")
+        page = frames[0] if frames else 0
+    image.seek(page)
 
 
 def read_piped(file: BinaryIO, name: str) -> bytes:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from digitcli.errors import ImageError
 from digitcli.images.decode import read_piped
+from digitcli.sources.pages import EVERY_PAGE, SUFFIXES, Pages, split
 from digitcli.sources.source import File, Source, is_picture_name
 
 if TYPE_CHECKING:
@@ -26,13 +27,14 @@ STDIN = "-"
 
 # How the picture formats begin that may come through a pipe; no path begins so.
 _PICTURE = re.compile(
-    rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|P[1-7]\s+[\d#]|\0", re.DOTALL
+    rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|BM.{4}\0{4}|RIFF.{4}WEBP|II[*+]\0|MM\0[*+]|%PDF-|P[1-7]\s+[\d#]|\0",
+    re.DOTALL,
 )
 _HEAD = 16  # bytes, enough for all of them
 _LINE = 2**16  # bytes; no path is longer
 
 
-def expand(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[Source]:
+def expand(inputs: Iterable[str], stdin: BinaryIO, pages: Pages = EVERY_PAGE) -> Iterator[Source]:
     """The pictures that the words of a command line mean, in their order, found as they are asked for.
 
     inputs: files; folders, of which all pictures are taken, subfolders included, sorted by name; patterns
@@ -40,11 +42,12 @@ def expand(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[Source]:
     picture, or one file, folder or pattern per line. A file that has not the name of a picture may be one all
     the same, or an archive (zip, tar), arrays (.npy, .npz, IDX) or Parquet of pictures, as its content tells.
     Any of these may be at an address, such as s3://bucket/folder, as `addresses.find` has it.
+    pages: which pages of TIFFs and PDFs.
     What does not exist comes out as it was written; reading it will fail with a clear error. A folder that
     cannot be listed comes out with its error.
     Raises ImageError at the end if there was no picture at all.
     """
-    return read_found(find(inputs, stdin))
+    return read_found(find(inputs, stdin), pages)
 
 
 def find(inputs: Iterable[str], stdin: BinaryIO) -> Iterator[str | Address | Source]:
@@ -73,14 +76,18 @@ def count(inputs: Iterable[str]) -> int | None:
         if "://" in word:
             return None
         for path in _files(word):
-            if not is_picture_name(path):
+            if not is_picture_name(path) or path.lower().endswith(SUFFIXES):
                 return None
             total += 1
     return total
 
 
-def read_found(found: Iterable[str | Address | Source]) -> Iterator[Source]:
+def read_found(found: Iterable[str | Address | Source], pages: Pages = EVERY_PAGE) -> Iterator[Source]:
     """The picture or pictures in each of what `find` gave, or in files of these names."""
+    return split(_read_files(found), pages)
+
+
+def _read_files(found: Iterable[str | Address | Source]) -> Iterator[Source]:
     for far, some in groupby(found, _is_far_picture):
         if far:
             from digitcli.sources import addresses

@@ -14,7 +14,7 @@ from digitcli.errors import ImageError
 PICTURE_SUFFIXES = frozenset(
     {".apng", ".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".hif", ".ico", ".j2k", ".jfif", ".jp2"}
     | {".jpe", ".jpeg", ".jpg", ".pbm", ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".sgi", ".tga", ".tif"}
-    | {".tiff", ".webp"}
+    | {".tiff", ".webp", ".pdf"}
 )
 """What is taken from a folder or an archive. A file that is named itself is read whatever it is called."""
 
@@ -32,10 +32,14 @@ class Source:
 
     name: what to call it.
     content: the path of its file, or its bytes; its pixels, (28, 28) uint8; or why it cannot be had.
+    page: which of the file's frames, or of a PDF's pages, counted from 0; None where there is one only.
+    is_pdf: whether the file is a PDF. It is drawn in another process, since what draws it may end its own.
     """
 
     name: str
     content: str | bytes | NDArray[np.uint8] | ImageError
+    page: int | None = None
+    is_pdf: bool = False
 
 
 def is_picture_name(path: str) -> bool:
