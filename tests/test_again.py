@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from digitcli import classifiers, runs
 from digitcli.data.printed import faces
 from digitcli.prediction import Prediction, predict
+from digitcli.simulator import KINDS, picture
 from digitcli.sources.source import Source
 
 
@@ -43,3 +44,9 @@ def test_a_letter_gets_no_digit_or_a_doubtful_one(letter: str) -> None:
 def test_several_digits_at_the_edge_are_all_read() -> None:
     result = read(cut_to_its_ink("708", 60))
     assert (result.text, result.uncertain) == ("708", False)
+
+
+def test_a_digit_that_is_read_well_is_not_taken_for_all_there_is() -> None:
+    rng = np.random.default_rng(2)
+    read_as = [read(picture(kind, "90512", rng).image).text or "" for kind in KINDS]
+    assert sum(len(text) == 1 for text in read_as) <= 0.02 * len(read_as)

@@ -47,6 +47,9 @@ against those among all pictures."""
 _SEVERAL = 0.03
 """What the classifier says of several digits, which it does not know."""
 
+_ONE_OF_THEM = 0.1
+"""Of a digit's sureness that is left where others seem to stand beside it."""
+
 
 def look_again(image: Image.Image, one: One, probabilities: Probabilities) -> One:
     """The digit of a picture, mode L or RGB, that was read as `one` with doubt, by both readers.
@@ -69,11 +72,15 @@ def look_again(image: Image.Image, one: One, probabilities: Probabilities) -> On
 
 
 def surer(one: One, image: Image.Image, probabilities: Probabilities) -> list[Number]:
-    """The numbers of a picture if they have several digits and are surer than that it is `one`; or none."""
+    """The numbers of a picture if they have several digits and are surer than that it is `one`; or none.
+
+    That a digit is read well says little of its being the only one, if the picture seems to hold more.
+    """
     numbers = read_numbers(image, probabilities)
     several = sum(len(number.digits) for number in numbers) > 1
     together = math.prod(number.confidence for number in numbers)
-    return numbers if several and together > one.sureness else []
+    alone = one.sureness * (_ONE_OF_THEM if one.several else 1)
+    return numbers if several and together > alone else []
 
 
 def _is_settled(image: Image.Image, one: One, whole: One) -> bool:
