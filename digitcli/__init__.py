@@ -4,6 +4,7 @@
 
     model = digitcli.load()
     model.read("photo.jpg").text
+    model.read("code.png", expect=digitcli.Expect(length=5)).text
     model.predict(images)  # (n, 28, 28) to (n, 10)
 
 `train`, `resume` (which is `train --resume`) and `evaluate` do what the commands do. All of it lies in
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["Model", "evaluate", "load", "resume", "train"]
+__all__ = ["Expect", "Model", "evaluate", "load", "resume", "train"]
 
 if TYPE_CHECKING:
     from digitcli.api import Model, evaluate, load, resume, train
+    from digitcli.reading.expect import Expect
 
 
 def __getattr__(name: str) -> Any:

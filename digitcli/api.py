@@ -21,6 +21,7 @@ from digitcli.errors import ImageError, UsageError
 from digitcli.evaluation import Evaluation
 from digitcli.limits import SECONDS
 from digitcli.prediction import Mode, Prediction
+from digitcli.reading.expect import ANY, Expect
 from digitcli.sources.pages import EVERY_PAGE, Pages, split
 from digitcli.sources.source import Source
 
@@ -66,6 +67,7 @@ class Model:
         *,
         page: int | None = None,
         mode: Mode = "auto",
+        expect: Expect = ANY,
         min_confidence: float = 0.0,
         time_limit: float = SECONDS,
     ) -> Prediction:
@@ -73,6 +75,7 @@ class Model:
 
         page: of a TIFF or PDF, counted from 1; to be named where there are several.
         mode: "single" for one digit, "many" for all there are, "auto" to find out.
+        expect: what is known of the number, as Expect(length=5); it is then read as in mode "many".
         min_confidence: below it, 0-1, the answer is that it is not sure enough.
         time_limit: seconds of computing that it may take; kept in the main thread only, and not on Windows.
         Raises ImageError if the picture cannot be read, or has several pages and none is named.
@@ -82,7 +85,12 @@ class Model:
         if others:
             raise ImageError(f"{_source(picture).name} has several pages. Name one, as page=1.")
         (result,) = prediction.predict(
-            [source], self._classifier, mode=mode, min_confidence=min_confidence, time_limit=time_limit
+            [source],
+            self._classifier,
+            mode=mode,
+            min_confidence=min_confidence,
+            time_limit=time_limit,
+            expect=expect,
         )
         if result.error:
             raise ImageError(result.error)

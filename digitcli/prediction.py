@@ -26,6 +26,7 @@ from digitcli.errors import ImageError
 from digitcli.expectations import Probabilities
 from digitcli.images.decode import open_picture
 from digitcli.limits import DEADLY, SECONDS, OvertimeError, PictureLimits, overtime
+from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.one import One, read_one
 from digitcli.sources.source import Source
 
@@ -136,6 +137,7 @@ def predict(
     min_confidence: float = 0.0,
     annotate: Path | None = None,
     time_limit: float = SECONDS,
+    expect: Expect = ANY,
     start_up: float = START_UP,
 ) -> Generator[Prediction, None, None]:
     """Reads the digits of each picture, and yields the results in the order of the pictures.
@@ -144,11 +146,12 @@ def predict(
     annotate: where to put a copy of each picture with what was read drawn on it: a folder; for one picture
         also the file itself. What is there is overwritten.
     time_limit: seconds of computing that one picture may take; how strictly, says digitcli.limits.
+    expect: what is known of each number; every digit of a picture is then looked for, as in mode "many".
     start_up: seconds of reading after which other processes take over.
     A picture that cannot be read gives a Prediction with its error; one without digits, a reason.
     Raises OutputError if a copy cannot be written.
     """
-    read = _Reader(mode, min_confidence, annotate, time_limit)
+    read = _Reader(mode, min_confidence, annotate, time_limit, expect)
     batches = _batches(sources)
     spent = 0.0
     # TensorFlow takes seconds and half a gigabyte to start, too much for each of several processes.
@@ -179,14 +182,14 @@ def predict_in(
     mode: Mode = "auto",
     min_confidence: float = 0.0,
     time_limit: float = SECONDS,
+    expect: Expect = ANY,
 ) -> Generator[Prediction, None, None]:
     """As `predict`, but all is read in processes that are there, and stay.
 
     model: a file for LiteRT, which each of them loads when it is first needed.
     """
-    return _predict_in(
-        workers, _batches(sources), _Reader(mode, min_confidence, None, time_limit), model, views
-    )
+    read = _Reader(mode, min_confidence, None, time_limit, expect)
+    return _predict_in(workers, _batches(sources), read, model, views)
 
 
 def _predict_in(
@@ -212,13 +215,14 @@ class _Reader:
     min_confidence: float
     annotate: Path | None
     time_limit: float
+    expect: Expect
 
     def __call__(
         self, batch: Sequence[Source], probabilities: Probabilities, *, deadly: bool = False
     ) -> list[Prediction]:
         """deadly: end this process if a picture takes too long and nothing else helps."""
         with PictureLimits(self.time_limit, deadly=deadly) as limits:
-            if self.mode == "many":
+            if self.mode == "many" or self.expect:
                 results = [self._several(source, probabilities, limits) for source in batch]
             else:
                 groups = self._opened(batch, limits)
@@ -298,7 +302,7 @@ class _Reader:
         try:
             with limits.reading(source, source.name):
                 image = _open(source, self.time_limit)  # at its full size, in whose pixels the boxes are
-                numbers = read_numbers(image, probabilities)
+                numbers = read_numbers(image, probabilities, self.expect)
         except ImageError as error:
             return Prediction(source.name, error=str(error))
         return self._numbers(source.name, numbers)
@@ -311,6 +315,8 @@ class _Reader:
         )
         confidence = math.prod(number.confidence for number in numbers)
         lines = tuple(number.digits for number in numbers)
+        if self.expect and not confidence:
+            return Prediction(name, confidence=confidence, lines=lines, reason=f"nothing fits {self.expect}")
         if confidence < self.min_confidence:
             reason = f"not sure enough ({' '.join(text.split())} at {confidence:.2f})"
             return Prediction(name, confidence=confidence, lines=lines, reason=reason)

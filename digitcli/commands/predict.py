@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from digitcli.sources.source import Source
 
 
+_KNOWN = "What is known of the number"
+
+
 def predict(
     pictures: Annotated[
         list[str],
@@ -46,6 +49,26 @@ def predict(
         bool, typer.Option("--signs", help="Give the text with the signs between its digits, such as 3.14.")
     ] = False,
     pages: Annotated[str, typer.Option(metavar="1,3-5", help="Read these pages of a TIFF or PDF only.")] = "",
+    length: Annotated[
+        str | None,
+        typer.Option(metavar="5|4-6", help="Digits of each number.", rich_help_panel=_KNOWN),
+    ] = None,
+    range_: Annotated[
+        str | None,
+        typer.Option("--range", metavar="1-31", help="Least and greatest value.", rich_help_panel=_KNOWN),
+    ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(metavar="REGEX", help="What the digits of each match.", rich_help_panel=_KNOWN),
+    ] = None,
+    check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="luhn|ean|iban:DE|…",
+            help="A check digit, by the name of python-stdnum's module.",
+            rich_help_panel=_KNOWN,
+        ),
+    ] = None,
     format: Annotated[
         Format | None,
         typer.Option(
@@ -145,6 +168,7 @@ def predict(
     from digitcli import prediction
     from digitcli.commands.predict_results import draw, print_results
     from digitcli.commands.reading_display import with_progress
+    from digitcli.reading.expect import Expect
     from digitcli.sources.expand import expand
     from digitcli.sources.pages import Pages
 
@@ -155,6 +179,9 @@ def predict(
     if address and engine is options.Engine.LOCAL:
         raise UsageError("--address is for --engine ray.")
     wanted = Pages(pages)
+    expect = Expect(_two("--length", length), _two("--range", range_), pattern, check)
+    if expect and (single or top_k > 1):
+        raise UsageError(f"{expect} is known of a number; leave --single and --top-k out.")
     mode: prediction.Mode = "single" if single else "many" if many else "auto"
     layout = Layout(mode, top_k, signs)
     if engine is options.Engine.RAY:
@@ -172,6 +199,7 @@ def predict(
             pages=wanted,
             min_confidence=min_confidence,
             time_limit=time_limit,
+            expect=expect,
             force=force,
         )
         return
@@ -208,6 +236,7 @@ def predict(
             min_confidence=min_confidence,
             annotate=annotate,
             time_limit=time_limit,
+            expect=expect,
         )
         results = _counted(predictions, tally)
         # Results that come one by one on the terminal show the progress themselves.
@@ -226,6 +255,17 @@ def predict(
     if tally[True]:
         out.warn(f"{tally[True]} of {tally.total()} pictures could not be read.")
         raise typer.Exit(1)
+
+
+def _two(option: str, text: str | None) -> tuple[int, int] | None:
+    """What an option such as `4-6`, or `5`, says."""
+    if text is None:
+        return None
+    least, dash, most = text.partition("-")
+    try:
+        return int(least), int(most if dash else least)
+    except ValueError:
+        raise UsageError(f"{option} {text} is neither a number nor a range such as 4-6.") from None
 
 
 def _format(format: Format | None, output: Path | None, as_json: bool, show: bool) -> Format | None:

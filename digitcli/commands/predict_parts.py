@@ -25,6 +25,7 @@ from digitcli.parts import Part, cut
 from digitcli.prediction import predict_in
 from digitcli.ray_engine import map_unordered, model_bytes
 from digitcli.ray_setup import ray_started, require_ray
+from digitcli.reading.expect import Expect
 from digitcli.sources.pages import Pages
 
 
@@ -42,13 +43,15 @@ class _How:
     pages: Pages
     min_confidence: float
     time_limit: float
+    expect: Expect
     views: int
 
     @property
     def about(self) -> str:
         """What tells its results from those of every other."""
         model = hashlib.sha256(self.model).hexdigest()
-        return f"{model} {self.layout} {self.pages.text} {self.min_confidence} {self.time_limit} {self.views}"
+        known = f"{self.pages.text} {self.expect}"
+        return f"{model} {self.layout} {known} {self.min_confidence} {self.time_limit} {self.views}"
 
 
 def predict_parts(
@@ -62,6 +65,7 @@ def predict_parts(
     pages: Pages,
     min_confidence: float,
     time_limit: float,
+    expect: Expect,
     force: bool,
 ) -> None:
     """Reads the pictures into Parquet files in the folder `output`, but for those that are there already.
@@ -70,7 +74,14 @@ def predict_parts(
     """
     require_ray("Ray")
     how = _How(
-        model_bytes(classifier), os.getcwd(), layout, pages, min_confidence, time_limit, classifier.views
+        model=model_bytes(classifier),
+        folder=os.getcwd(),
+        layout=layout,
+        pages=pages,
+        min_confidence=min_confidence,
+        time_limit=time_limit,
+        expect=expect,
+        views=classifier.views,
     )
     parts = list(cut(pictures, sys.stdin.buffer))
     with ResultsFolder(output, parts, how.about, force=force) as results:
@@ -128,6 +139,7 @@ class _Reader:
             mode=how.layout.mode,
             min_confidence=how.min_confidence,
             time_limit=how.time_limit,
+            expect=how.expect,
         )
         with closing(predictions):
             return write_part(predictions, how.layout, path)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.expectations import Probabilities
 from digitcli.images.boxes import in_box
 from digitcli.images.ink import Box
 from digitcli.reading import line, many
+from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.line import View
 from digitcli.reading.many import Digit
 from digitcli.reading.transcript import LETTER, Place, aligned, greedy, likeliest, of_digits, probability
@@ -44,6 +47,21 @@ _OTHERWISE = 0.3
 _FOLLOWED = 4
 """Texts of each view that are considered."""
 
+_EXPECTED, _FITTING = 40, 16
+"""Texts of each length that are searched for what fits, and those that are then considered."""
+
+_POSSIBLE = 1e-4
+"""Probability of a digit in a column from which on such a search follows it."""
+
+_LONGEST_EXPECTED = 40
+"""Digits that such a search follows."""
+
+_UNFIT = 0.05
+"""Weight of what does not fit, since what is known may be wrong of a picture."""
+
+_HARDLY = 1e-6
+"""Share of all that fits, below which the picture is none of what is expected."""
+
 _LEAST = 1e-12
 """Probability of all texts together where there is none."""
 
@@ -66,21 +84,23 @@ class Number:
         return "".join(str(digit.digit) for digit in self.digits)
 
 
-def read_numbers(image: Image.Image, probabilities: Probabilities) -> list[Number]:
+def read_numbers(image: Image.Image, probabilities: Probabilities, expect: Expect = ANY) -> list[Number]:
     """The numbers of a picture, mode L or RGB, from top to bottom; an empty list where there is none.
 
-    probabilities: a classifier, (n, 28, 28) uint8 to (n, 10).
+    probabilities: a classifier, (n, 28, 28) uint8 to (n, 10). expect: what is known of each number.
     """
     rows = many.read_many(image, probabilities)
     if whole := _is_one_line(image, rows):
         rows = [sorted((digit for row in rows for digit in row), key=lambda digit: digit.box[0])]
-    numbers = (number(image, _views(image, row, whole), row, whole) for row in rows)
+    numbers = (number(image, _views(image, row, whole), row, whole, expect) for row in rows)
     return [each for each in numbers if each.digits]
 
 
-def number(image: Image.Image, views: Sequence[View], found: Sequence[Digit], whole: bool) -> Number:
-    """The likeliest number in a line; found, whole: as for `best`."""
-    text, confidence = best(views, found, whole)
+def number(
+    image: Image.Image, views: Sequence[View], found: Sequence[Digit], whole: bool, expect: Expect = ANY
+) -> Number:
+    """The likeliest number in a line; found, whole, expect: as for `best`."""
+    text, confidence = best(views, found, whole, expect)
     marked = [(view, place) for view in views[:1] for place in aligned(of_digits(view.columns), text)]
     if len(marked) != len(text):  # more digits than the line reader has room for
         return Number(tuple(found), "".join(str(digit.digit) for digit in found), confidence)
@@ -88,21 +108,43 @@ def number(image: Image.Image, views: Sequence[View], found: Sequence[Digit], wh
     return Number(tuple(digits), _full(views, text), confidence)
 
 
-def best(views: Sequence[View], found: Sequence[Digit], whole: bool) -> tuple[str, float]:
+def best(
+    views: Sequence[View], found: Sequence[Digit], whole: bool, expect: Expect = ANY
+) -> tuple[str, float]:
     """The likeliest text of digits, and the probability that it is right, by Bayes' rule.
 
     found: its digits as they were found one by one. whole: whether the picture is nothing but this line.
+    expect: what is known of them; the likeliest text that fits is given, with what speaks for others weighing
+    _UNFIT. Where none fits, or the picture is almost surely none that does, it is the likeliest of all at 0.
     """
     by_itself = "".join(str(digit.digit) for digit in found)
     sureness = min(math.prod(digit.confidence for digit in found), _TRUSTED[whole]) if found else 0.5
     each = [of_digits(view.columns) for view in views]
     texts = {text for columns in each for text in list(likeliest(columns))[:_FOLLOWED]} | {by_itself}
+    if expect:
+        texts |= _fitting(each[: len(_ROOMS)], expect)
     seen = {text: float(np.mean([probability(columns, text) for columns in each])) for text in texts}
     other = (1 - sureness) * _OTHERWISE
     shares = {text: seen[text] * (sureness if text == by_itself else other) for text in texts}
     rest = max(1 - sum(seen.values()), 0.0) * other
-    text = max(texts, key=lambda text: (shares[text], text))
-    return text, shares[text] / max(sum(shares.values()) + rest, _LEAST)
+    fit = {text: share for text, share in shares.items() if expect.fits(text)} if expect else shares
+    among = max(sum(fit.values()), _LEAST)
+    others = max(sum(shares.values()) - sum(fit.values()) + rest, 0.0)
+    if not fit or among < _HARDLY * others:
+        return max(texts, key=lambda text: (shares[text], text)), 0.0
+    text = max(fit, key=lambda text: (fit[text], text))
+    return text, fit[text] / (among + others * (_UNFIT if expect else 1))
+
+
+def _fitting(each: Sequence[NDArray[np.float32]], expect: Expect) -> set[str]:
+    """The likeliest texts that fit, of what some views make possible."""
+    longest = min(expect.lengths[1], _LONGEST_EXPECTED)
+    found: defaultdict[str, float] = defaultdict(float)
+    for columns in each:
+        for text, share in likeliest(columns, _EXPECTED, longest=longest, least=_POSSIBLE).items():
+            if expect.fits(text):
+                found[text] += share
+    return set(sorted(found, key=lambda text: -found[text])[:_FITTING])
 
 
 def _is_one_line(image: Image.Image, rows: Sequence[Sequence[Digit]]) -> bool:

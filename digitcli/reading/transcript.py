@@ -6,7 +6,8 @@ and, last, of none or the same again (Graves et al. 2006).
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,16 +40,20 @@ def of_digits(columns: Floats) -> Floats:
     return np.concatenate([columns[:, :CLASSES], columns[:, CLASSES:].sum(axis=1, keepdims=True)], axis=1)
 
 
-def likeliest(columns: Floats, beam: int = BEAM) -> dict[str, float]:
+def likeliest(
+    columns: Floats, beam: int = BEAM, *, longest: int | None = None, least: float = _LIKELY
+) -> dict[str, float]:
     """Texts with their probabilities, likeliest first, by a search over beginnings.
 
-    columns: (n, 11) as from `of_digits`. The probabilities lack what was not followed.
+    columns: (n, 11) as from `of_digits`. longest: followed are only texts of so many digits at most, as many
+    of each length. least: probability from which on a digit is followed in a column. The probabilities lack
+    what was not followed.
     """
     # Of each beginning: the probability that it ends in a sign, and in none.
     followed: dict[str, tuple[float, float]] = {"": (0.0, 1.0)}
     for column in columns.astype(np.float64):
         none = float(column[-1])
-        digits = [(str(digit), float(column[digit])) for digit in np.flatnonzero(column[:-1] > _LIKELY)]
+        digits = [(str(digit), float(column[digit])) for digit in np.flatnonzero(column[:-1] > least)]
         if not digits:
             followed = {text: (0.0, (sign + blank) * none) for text, (sign, blank) in followed.items()}
             continue
@@ -63,10 +68,23 @@ def likeliest(columns: Floats, beam: int = BEAM) -> dict[str, float]:
                 else:
                     signs[text + digit] += (sign + blank) * probability
         every = {text: (signs.get(text, 0.0), blanks.get(text, 0.0)) for text in {*signs, *blanks}}
-        best = sorted(every, key=lambda text: -sum(every[text]))[:beam]
-        followed = {text: every[text] for text in best}
+        best = sorted(every, key=lambda text: -sum(every[text]))
+        followed = {text: every[text] for text in _some(best, beam, longest)}
     shares = {text: sum(pair) for text, pair in followed.items() if sum(pair) > 0}
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def _some(texts: Sequence[str], beam: int, longest: int | None) -> Iterable[str]:
+    """The first of these; with `longest` the first of each length up to that."""
+    if longest is None:
+        return texts[:beam]
+    left = Counter(dict.fromkeys(range(longest + 1), beam))
+    some = []
+    for text in texts:
+        left[len(text)] -= 1
+        if left[len(text)] >= 0:
+            some.append(text)
+    return some
 
 
 def probability(columns: Floats, text: str) -> float:
