@@ -239,7 +239,7 @@ class _Reader:
         for source in batch:
             try:
                 with limits.reading(source, source.name):
-                    image = _open(source, self.time_limit, LEAST_SIDE)
+                    image = opened(source, self.time_limit, LEAST_SIDE)
             except ImageError as error:
                 group.append((source, error))
                 continue
@@ -274,10 +274,10 @@ class _Reader:
 
         try:
             with limits.reading(source, source.name):
-                one = look_again(_open(source, self.time_limit, LEAST_SIDE), one, probabilities)
+                one = look_again(opened(source, self.time_limit, LEAST_SIDE), one, probabilities)
                 if self.mode == "single" or (one.sure and not one.several):
                     return self._single(source.name, one)
-                numbers = surer(one, _open(source, self.time_limit), probabilities)
+                numbers = surer(one, opened(source, self.time_limit), probabilities)
         except ImageError as error:
             return Prediction(source.name, error=str(error))
         return self._numbers(source.name, numbers) if numbers else self._single(source.name, one)
@@ -301,7 +301,7 @@ class _Reader:
 
         try:
             with limits.reading(source, source.name):
-                image = _open(source, self.time_limit)  # at its full size, in whose pixels the boxes are
+                image = opened(source, self.time_limit)  # at its full size, in whose pixels the boxes are
                 numbers = read_numbers(image, probabilities, self.expect)
         except ImageError as error:
             return Prediction(source.name, error=str(error))
@@ -372,7 +372,8 @@ def _killed(source: Source, death: Death, time_limit: float) -> Prediction:
     return Prediction(source.name, error=error)
 
 
-def _open(source: Source, seconds: float, least_side: int | None = None) -> Image.Image:
+def opened(source: Source, seconds: float = SECONDS, least_side: int | None = None) -> Image.Image:
+    """The picture of a source, mode L or RGB; seconds, least_side: as for `open_picture`, which see."""
     match source.content:
         case ImageError() as error:
             raise error
@@ -402,7 +403,7 @@ def _annotated(
         return prediction
     try:
         with limits.reading(prediction, source.name):  # which is more work than asked for of others
-            image = _open(source, limits.seconds)
+            image = opened(source, limits.seconds)
             marks = _marks(source, image, prediction, probabilities, limits.seconds)
             save_annotated(image, marks, place(where, source.name))
     except ImageError as error:
@@ -419,7 +420,7 @@ def _marks(
     if prediction.lines:
         digits = [digit for line in prediction.lines for digit in line]
         return [Mark(str(digit.digit), digit.box, digit.confidence >= UNCERTAIN) for digit in digits]
-    small = _open(source, seconds, LEAST_SIDE)
+    small = opened(source, seconds, LEAST_SIDE)
     box = read_one([small], probabilities)[0].box
     if box is None:
         return []

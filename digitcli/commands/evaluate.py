@@ -32,6 +32,12 @@ def evaluate(
     ] = None,
     model: options.Model = None,
     data: options.Data = "mnist",
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="Score whole pictures: columns path (or archive, member), text, and groups."
+        ),
+    ] = None,
     engine: options.EngineOption = options.Engine.LOCAL,
     address: options.Address = None,
     views: options.Views = 1,
@@ -60,6 +66,11 @@ def evaluate(
     images only the one or only the other is right, and how likely that is by
     chance (McNemar's test).
 
+    --pictures reads whole pictures as predict does, and tells how many are right
+    as a whole, silently wrong (wrong without a mark) or without an answer, digits
+    wrong, missed or invented by digit, all by group, and what refusing the unsure
+    would give. Pictures labelled with several digits are read as by --many.
+
     --engine ray scores labelled Parquet on all machines of a Ray cluster, or
     without --address on this one, and needs digitcli\\[ray].
 
@@ -74,6 +85,8 @@ def evaluate(
       digitcli evaluate my-run --report page --robustness
 
       digitcli evaluate my-run other-run model.onnx
+
+      digitcli evaluate --pictures labels.csv --report page
 
       digitcli evaluate my-run --data labelled.parquet --engine ray
 
@@ -90,6 +103,8 @@ def evaluate(
         raise UsageError("--report and --robustness are for one model at a time.")
     if engine is options.Engine.RAY and (len(named) > 1 or report or robustness):
         raise UsageError("--engine ray scores one model at a time, without --report and --robustness.")
+    if pictures is not None and (engine is options.Engine.RAY or robustness):
+        raise UsageError("--pictures goes with neither --engine ray nor --robustness.")
     if address and engine is options.Engine.LOCAL:
         raise UsageError("--address is for --engine ray.")
     out = options.output("evaluate", json, quiet, verbose, debug)
@@ -100,6 +115,11 @@ def evaluate(
     loaded = [classifiers.load(each.path, views=views, trust=trusted) for each in found]
     for each, classifier in zip(found, loaded, strict=True):
         out.note(f"Model: {each.description}, through {classifier.runtime}.")
+    if pictures is not None:
+        from digitcli.commands.evaluate_pictures import score_pictures
+
+        score_pictures(pictures, found, loaded, report, out, force=force)
+        return
     if engine is options.Engine.RAY:
         from digitcli.commands.evaluate_parts import evaluate_parts
 

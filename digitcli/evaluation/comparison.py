@@ -68,15 +68,22 @@ def side_by_side(
 
 
 def compare(first: Evaluation, second: Evaluation) -> Comparison:
-    """McNemar's test in its exact form, by the pictures on which just one of the two is right.
+    """McNemar's test of two models on the same pictures, as `mcnemar` has it.
 
-    McNemar, "Note on the Sampling Error of the Difference Between Correlated Proportions or
-    Percentages", 1947. Raises ValueError for evaluations on different pictures.
+    Raises ValueError for evaluations on different pictures.
     """
     if not np.array_equal(first.labels, second.labels):
         raise ValueError("Two models can only be compared on the same pictures.")
     one, other = first.right, second.right
-    only_first, only_second = int((one & ~other).sum()), int((other & ~one).sum())
+    return mcnemar(int((one & ~other).sum()), int((other & ~one).sum()))
+
+
+def mcnemar(only_first: int, only_second: int) -> Comparison:
+    """McNemar's test in its exact form, by the pictures on which just one of the two is right.
+
+    McNemar, "Note on the Sampling Error of the Difference Between Correlated Proportions or
+    Percentages", 1947.
+    """
     count = only_first + only_second
     ways, fewer = 1, 0
     for n in range(min(only_first, only_second) + 1):

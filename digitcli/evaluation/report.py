@@ -21,6 +21,7 @@ from digitcli.evaluation.robustness import Robustness
 from digitcli.files import atomic_path, require_replaceable, size
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from matplotlib.figure import Figure
 
 PAGE = "report.html"
@@ -53,8 +54,6 @@ def write(
     robustness: as measured with the same model and digits, to be shown too.
     Raises OutputError if `folder` is there and `force` is false, or if it cannot be written.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     require_replaceable(folder, PAGE)
     with atomic_path(folder, force=force) as temporary:
         temporary.mkdir()
@@ -64,14 +63,7 @@ def write(
                 figures.save(figure, temporary / f"{name}.{ending}")
         record = runs.read_record(model.run) if model.run else {}
         confidence = result.probabilities.max(axis=1)
-        environment = Environment(
-            loader=PackageLoader("digitcli", "evaluation"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        page = environment.get_template("report.html.jinja").render(
+        page = template("report.html.jinja").render(
             name=model.run.name if model.run else model.path.name,
             data=digits.name,
             result=result,
@@ -83,6 +75,20 @@ def write(
         )
         (temporary / PAGE).write_text(page, encoding="utf-8", errors="replace")
     return folder / PAGE
+
+
+def template(name: str) -> Template:
+    """A page of this room, in which all that is put is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("digitcli", "evaluation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
 
 
 def _plots(
