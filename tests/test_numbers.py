@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from digitcli import classifiers, runs
 from digitcli.data.printed import faces
+from digitcli.reading import many
 from digitcli.reading.line import View
 from digitcli.reading.many import Digit
 from digitcli.reading.numbers import best, read_numbers
@@ -96,3 +97,15 @@ def test_a_confidence_is_a_probability(text: str, sure: float, surer: float, who
     answer, confidence = best([seen(text, sure)], found(text[::-1], surer), whole)
     assert 0 <= confidence <= 1 + 1e-6
     assert set(answer) <= set("0123456789")
+
+
+@pytest.mark.parametrize("kept", [slice(1, None), slice(None, -1), slice(2, 3)])
+def test_digits_at_the_ends_that_were_not_found_are_read_by_the_line_reader(
+    kept: slice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Image.new("L", (900, 700), 255)
+    page.paste(written("27503"), (300, 250))
+    (row,) = many.read_many(page, PROBABILITIES)
+    monkeypatch.setattr(many, "read_many", lambda *_: [row[kept]])
+    (number,) = read_numbers(page, PROBABILITIES)
+    assert number.text == "27503"

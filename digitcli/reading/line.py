@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -31,10 +31,10 @@ class View(NamedTuple):
     columns: NDArray[np.float32]
 
 
-def views(image: Image.Image, windows: Iterable[Box]) -> list[View]:
+def views(image: Image.Image, windows: Iterable[Box], leans: Sequence[float] = LEANS) -> list[View]:
     """Each window of a picture, mode L or RGB, in all ways to see it, upright ones first."""
     strips = [(window, strip(grey(image.crop(window)))) for window in windows]
-    return [View(window, read(leaning(pixels, lean))) for lean in LEANS for window, pixels in strips]
+    return [View(window, read(leaning(pixels, lean))) for lean in leans for window, pixels in strips]
 
 
 def read(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -37,6 +37,15 @@ _LONGEST = 25
 _ROOMS = ((0.7, 0.3), (0.3, 0.12))
 """Paper beside and above a line that the line reader sees, in heights of a digit: two views."""
 
+_BESIDE = 1.3
+"""Paper beside it in which digits are looked for that were missed, in the same."""
+
+_MISSED = 4
+"""Times that this is done, since beyond one digit that was missed there may be others."""
+
+_ASIDE, _HALF = 0.15, 0.4
+"""Distance of the middle of such a digit from those that were found, and half its width, in the same."""
+
 _TRUSTED = {False: 0.9, True: 0.45}
 """Confidence of the digits found one by one, together, that is believed at most: on pages and, true, in
 pictures cut out round a line, where ink at the edge and patterned paper mislead whoever looks for digits."""
@@ -164,6 +173,8 @@ def _views(image: Image.Image, found: Sequence[Digit], whole: bool) -> list[View
         left, top = boxes[:, :2].min(axis=0)
         right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
         tall = float(np.median(boxes[:, 3]))
+        if not whole:
+            left, right = _with_what_was_missed(image, (left, top, right, bottom), tall)
         for beside, above in _ROOMS[1:] if whole else _ROOMS:
             windows.append(
                 (
@@ -174,6 +185,31 @@ def _views(image: Image.Image, found: Sequence[Digit], whole: bool) -> list[View
                 )
             )
     return line.views(image, windows)
+
+
+def _with_what_was_missed(
+    image: Image.Image, found: tuple[float, float, float, float], tall: float
+) -> tuple[float, float]:
+    """Where a line begins and ends: as found (left, top, right, bottom), or with digits beside it."""
+    left, top, right, bottom = found
+    for _ in range(_MISSED):
+        window = (
+            max(0, int(left - _BESIDE * tall)),
+            max(0, int(top - _ROOMS[0][1] * tall)),
+            min(image.width, int(right + _BESIDE * tall) + 1),
+            min(image.height, int(bottom + _ROOMS[0][1] * tall) + 1),
+        )
+        (view,) = line.views(image, [window], leans=(0.0,))
+        digits = of_digits(view.columns)
+        read = "".join(filter(str.isdigit, greedy(view.columns)))
+        middles = [_across(view, (place.first + place.last + 1) / 2) for place in aligned(digits, read)]
+        before = min(middles, default=left) < left - _ASIDE * tall
+        after = max(middles, default=right) > right + _ASIDE * tall
+        if not before and not after:
+            break
+        left = min(middles) - _HALF * tall if before else left
+        right = max(middles) + _HALF * tall if after else right
+    return max(left, 0.0), min(right, float(image.width))
 
 
 def _full(views: Sequence[View], text: str) -> str:
