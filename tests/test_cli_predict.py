@@ -532,3 +532,8 @@ def test_every_example_can_be_read() -> None:
     for path in paths:
         assert np.count_nonzero(to_mnist(open_picture(path))) > 20
     assert sum(path.stat().st_size for path in paths) < 300_000
+
+
+def test_help_fits_a_screen(digitcli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    assert len(digitcli("predict", "--help").stdout.splitlines()) <= 50

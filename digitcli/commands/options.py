@@ -14,10 +14,19 @@ from digitcli.output import Output
 if TYPE_CHECKING:
     from digitcli.data.digits import DataSet
 
+RUNNING = "How it runs"
+"""Panel of a command's help."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes and no progress.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more about what is done.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No notes and no progress.", rich_help_panel=RUNNING)
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Tell more about what is done.", rich_help_panel=RUNNING)
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=RUNNING)
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 Data = Annotated[
     str,
@@ -30,7 +39,11 @@ Data = Annotated[
 Model = Annotated[
     Path | None,
     typer.Option(
-        "--model", "-m", help="A run or model file. Default: the newest finished run, else the bundled model."
+        "--model",
+        "-m",
+        metavar="PATH",
+        help="A run or file. Default: the newest run, or the bundled.",
+        rich_help_panel=RUNNING,
     ),
 ]
 
@@ -39,7 +52,9 @@ Views = Annotated[
     typer.Option(
         "--views",
         metavar="N",
-        help="Read N slightly different views of each picture, and take the mean: surer, but N times slower.",
+        help="Read N views of each picture: surer, but N times slower.",
+        show_default=False,
+        rich_help_panel=RUNNING,
     ),
 ]
 
@@ -52,23 +67,27 @@ class Engine(StrEnum):
 
 
 EngineOption = Annotated[
-    Engine, typer.Option("--engine", help="The cores of this machine, or Ray, which may have many machines.")
+    Engine,
+    typer.Option(
+        "--engine",
+        help="This machine, or all of a Ray cluster.",
+        show_default=False,
+        rich_help_panel=RUNNING,
+    ),
 ]
 Address = Annotated[
     str | None,
     typer.Option(
         "--address",
         metavar="auto|HOST:PORT",
-        help="The Ray cluster for --engine ray. Default: one of this machine, for this command only.",
+        help="The Ray cluster. Default: one of this machine.",
+        rich_help_panel=RUNNING,
     ),
 ]
 
 Trust = Annotated[
     bool,
-    typer.Option(
-        "--trust",
-        help="Let the model run code, read and write files and take any memory and time, if it wants to.",
-    ),
+    typer.Option("--trust", help="Let the model run code and read and write files.", rich_help_panel=RUNNING),
 ]
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from digitcli.sources.source import Source
 
 
-_KNOWN = "What is known of the number"
+_OUTPUT = "What comes out"
 
 
 def predict(
@@ -33,137 +33,119 @@ def predict(
         list[str],
         typer.Argument(
             metavar="IMG|DIR|GLOB|-",
-            help="Pictures; folders, archives (zip, tar), arrays (.npy, .npz, IDX) and Parquet of them; "
-            "patterns; any of these at an address (s3://, gs://); or - for stdin: paths, one per line, or "
-            "one picture.",
+            help="Also archives, arrays, Parquet, addresses; - is stdin.",
+            show_default=False,
         ),
     ],
-    model: options.Model = None,
     single: Annotated[
         bool, typer.Option("--single", "-S", help="Read one digit in each picture, whatever else is there.")
     ] = False,
     many: Annotated[
         bool, typer.Option("--many", "-M", help="Read every digit of a picture, line by line.")
     ] = False,
-    signs: Annotated[
-        bool, typer.Option("--signs", help="Give the text with the signs between its digits, such as 3.14.")
-    ] = False,
-    pages: Annotated[str, typer.Option(metavar="1,3-5", help="Read these pages of a TIFF or PDF only.")] = "",
+    pages: Annotated[
+        str, typer.Option(metavar="1,3-5", help="Read these pages of a TIFF or PDF.", show_default=False)
+    ] = "",
     length: Annotated[
         str | None,
-        typer.Option(metavar="5|4-6", help="Digits of each number.", rich_help_panel=_KNOWN),
+        typer.Option(metavar="5|4-6", help="How many digits each number has."),
     ] = None,
     range_: Annotated[
         str | None,
-        typer.Option("--range", metavar="1-31", help="Least and greatest value.", rich_help_panel=_KNOWN),
+        typer.Option("--range", metavar="1-31", help="Its least and greatest value."),
     ] = None,
     pattern: Annotated[
         str | None,
-        typer.Option(metavar="REGEX", help="What the digits of each match.", rich_help_panel=_KNOWN),
+        typer.Option(metavar="REGEX", help="What its digits match."),
     ] = None,
     check: Annotated[
         str | None,
         typer.Option(
             metavar="luhn|ean|iban:DE|…",
-            help="A check digit, by the name of python-stdnum's module.",
-            rich_help_panel=_KNOWN,
+            help="Its check digit, by a name of python-stdnum.",
         ),
     ] = None,
+    signs: Annotated[
+        bool,
+        typer.Option("--signs", help="Signs in the text, as in 3.14.", rich_help_panel=_OUTPUT),
+    ] = False,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            metavar="0-1",
+            min=0.0,
+            max=1.0,
+            help="Give no answer where it is less sure.",
+            show_default=False,
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = 0.0,
+    top_k: Annotated[
+        int,
+        typer.Option(
+            "--top-k",
+            "-k",
+            metavar="1-10",
+            min=1,
+            max=10,
+            help="Show so many of the likeliest digits.",
+            show_default=False,
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = 1,
     format: Annotated[
         Format | None,
-        typer.Option(
-            "--format", "-f", help="Default: a table; when piped, tab-separated lines with a header."
-        ),
+        typer.Option("--format", "-f", help="Default: a table; piped, lines.", rich_help_panel=_OUTPUT),
     ] = None,
+    as_json: options.Json = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Write to this file; its suffix tells the format, too."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Its suffix tells the format, too.",
+            rich_help_panel=_OUTPUT,
+        ),
     ] = None,
     resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Go on with --output where the same command was stopped, if it was."),
+        bool, typer.Option("--resume", help="Go on with --output where it stopped.", rich_help_panel=_OUTPUT)
     ] = False,
-    top_k: Annotated[
-        int, typer.Option("--top-k", "-k", min=1, max=10, help="Show so many of the likeliest digits.")
-    ] = 1,
-    min_confidence: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Give no answer where the model is less sure than this.")
-    ] = 0.0,
+    force: options.Force = False,
     show: Annotated[
-        bool, typer.Option("--show", help="Draw on the terminal what the network saw, and how sure it is.")
+        bool, typer.Option("--show", help="Draw what the network saw.", rich_help_panel=_OUTPUT)
     ] = False,
     annotate: Annotated[
         Path | None,
-        typer.Option(help="Draw what was read on a copy of the picture: to this file, or into this folder."),
+        typer.Option(metavar="FILE|DIR", help="Draw it on a copy of each picture.", rich_help_panel=_OUTPUT),
     ] = None,
     time_limit: Annotated[
         float,
         typer.Option(
-            metavar="SECONDS", min=0.1, help="Give up a picture that takes more computing than this."
+            metavar="SECONDS",
+            min=0.1,
+            help="Give up a picture that takes more computing than 2 s.",
+            show_default=False,
+            rich_help_panel=options.RUNNING,
         ),
     ] = SECONDS,
+    model: options.Model = None,
     engine: options.EngineOption = options.Engine.LOCAL,
     address: options.Address = None,
     views: options.Views = 1,
     trust: options.Trust = False,
-    force: options.Force = False,
-    as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
     """Tell which digit is in a picture, or which digits, or in each of many.
 
-    Pictures may be of any size and format, dark on light or light on dark.
-    There is a row for each: path, digit, confidence (0-1) and note. Where several
-    digits are found, all of them stand in the row, with a space between lines,
-    and the confidence is that all are right; --single and --many force one way.
-
-    Signs between the digits (. , - / : + × ÷ = and brackets) are told in the
-    note, and stand in the text with --signs.
-
-    Each page of a TIFF or PDF (digitcli\\[pdf]) is a picture, named scan.pdf\\[2];
-    --pages chooses.
-
-    Where there is no digit to tell, because the picture holds none or the model
-    is not sure enough, it is empty and the note says why; the note also marks
-    what is uncertain. A picture that cannot be read has its error as the note;
-    the others are still read, and the exit code is 1.
-
-    JSON and Parquet hold more: the likeliest digits, or the box of each of several.
-    plain is for the shell: tab-separated, without a header. json, the same as
-    --json, is one document. parquet needs --output and digitcli\\[parquet].
-
-    --engine ray reads on all machines of a Ray cluster, or without --address on
-    this one, and needs digitcli\\[ray]. --output is then a folder, which all
-    machines share, for Parquet files of some 10,000 pictures each. Started again,
-    the same command goes on where it was stopped.
-
-    [bold]Examples[/bold]
+    A row each: path, what was read, confidence (0-1), and a note on what is
+    uncertain, not there or not readable; then the exit code is 1. Examples:
 
       digitcli predict img.png --show
-
-      digitcli predict scans/ --output digits.csv
-
-      digitcli predict numbers.jpg --annotate read.png
-
-      digitcli predict --many forms/ --json | jq -r '.results[].text'
-
-      digitcli predict --many --signs sums/
-
-      digitcli predict '**/*.png' --top-k 3 --min-confidence 0.9
-
-      digitcli predict scan.pdf --many --pages 2-
-
-      digitcli predict letters.zip mnist.npz --format jsonl
-
-      digitcli predict scans/ --output digits.csv --resume
-
-      digitcli predict 'scans/*.parquet' --engine ray --output digits/
-
-      digitcli predict 's3://bucket/scans/*.png' --output digits.csv
-
-      find . -name '*.jpg' | digitcli predict - --json | jq .results
+      digitcli predict scans/ --many --output read.csv
+      digitcli predict scan.pdf --pages 2- --length 5 --json | jq -r '.results[].text'
     """
     from digitcli import prediction
     from digitcli.commands.predict_results import draw, print_results
