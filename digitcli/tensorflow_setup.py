@@ -10,8 +10,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from digitcli.errors import MissingExtraError
+from digitcli.errors import DigitcliError, MissingExtraError
 from digitcli.quiet import native_stderr_hidden
+
+UNSUPPORTED = (3, 14)
+"""The first version of Python that TensorFlow has no release for; as in pyproject.toml."""
 
 _unused: tuple[str, ...] = ()
 
@@ -28,9 +31,15 @@ def import_no_more_than_needed() -> None:
 def import_tensorflow() -> Any:
     """TensorFlow, imported without its start-up chatter.
 
-    Raises MissingExtraError if it is not installed. A broken installation keeps its own error.
+    Raises MissingExtraError if it is not installed, DigitcliError if it cannot be. A broken installation
+    keeps its own error.
     """
     if importlib.util.find_spec("tensorflow") is None:
+        if sys.version_info >= UNSUPPORTED:
+            raise DigitcliError(
+                f"TensorFlow has no release for Python {sys.version_info[0]}.{sys.version_info[1]}. To train"
+                " and to export, install digitcli for Python 3.11, 3.12 or 3.13; all else works here."
+            )
         raise MissingExtraError("TensorFlow", "tensorflow")
     # Its C++ side reads these while it is being imported, hence before.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
