@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from digitcli import __version__
 from digitcli.commands import data
+from digitcli.commands.doctor import doctor
 from digitcli.commands.evaluate import evaluate
 from digitcli.commands.export import export
 from digitcli.commands.predict import predict
@@ -168,7 +169,7 @@ def _root(
     pass
 
 
-for command in (train, evaluate, predict, export):
+for command in (train, evaluate, predict, export, doctor):
     app.command()(command)
 app.add_typer(data.app, name=DATA)
 

@@ -10,7 +10,7 @@ import pytest
 
 import digitcli as package
 
-COMMANDS = [["train"], ["evaluate"], ["predict"], ["export"]] + [
+COMMANDS = [["train"], ["evaluate"], ["predict"], ["export"], ["doctor"]] + [
     ["data", name] for name in ("status", "fetch", "verify", "convert")
 ]
 
@@ -134,3 +134,20 @@ def test_reader_that_stops_reading_causes_no_traceback():
     result = subprocess.run(script, shell=True, capture_output=True, text=True)
     assert "Traceback" not in result.stderr
     assert "Error" not in result.stderr
+
+
+def test_doctor_tells_what_is_missing_and_which_model_would_be_used(digitcli, monkeypatch):
+    from digitcli import diagnosis
+
+    there = diagnosis.version
+
+    def version(name):
+        if name in ("tensorflow", "pypdfium2"):
+            raise diagnosis.PackageNotFoundError(name)
+        return there(name)
+
+    monkeypatch.setattr(diagnosis, "version", version)
+    told = digitcli("doctor").stdout
+    assert "tensorflow\tnot installed" in told
+    assert "pdf\tpypdfium2" in told
+    assert "the one that comes with digitcli" in told

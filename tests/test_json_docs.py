@@ -55,6 +55,12 @@ def test_documents_about_data(valid: Document, data: Path) -> None:
     valid("data-convert", "data", "convert", data, "few", "--format", "idx")
 
 
+def test_document_about_the_installation(valid: Document) -> None:
+    document = valid("doctor", "doctor")
+    assert document["versions"]["numpy"]
+    assert document["extras"]["pdf"] == []
+
+
 def test_documents_about_models(valid: Document, data: Path) -> None:
     valid("train", "train", "--preset", "mlp-512", "--epochs", "1", "--data", data, "--output", "run")
     valid("evaluate", "evaluate", "run", "--data", data)
