@@ -99,3 +99,14 @@ class TestForms:
 
     def test_beside_a_single_cell_digits_may_stand_outside(self) -> None:
         assert names(without_what_stands_beside([list(self.READ)], self.image(1))) == ["4121"]
+
+
+def test_the_marks_along_an_axis_are_no_ones() -> None:
+    numbers, marks = line("01020", 60, 20), line("111", 40, 10)
+    assert names(without_what_stands_beside([marks, numbers], picture(marks, numbers)[0])) == ["01020"]
+
+
+@pytest.mark.parametrize(("text", "height"), [("111", 18), ("11", 10), ("121", 10)])
+def test_ones_as_high_as_the_digits_or_few_or_among_others_stay(text: str, height: int) -> None:
+    numbers, ones = line("01020", 60, 20), line(text, 30, height)
+    assert names(without_what_stands_beside([ones, numbers], picture(ones, numbers)[0])) == [text, "01020"]

@@ -1,4 +1,4 @@
-"""What stands beside digits and was read as some: printed words, walls of cells, parts of rings."""
+"""What stands beside digits and was read as some: printed words, walls of cells, parts of rings, ticks."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ _TOWERING = 1.25
 _PRINT = 0.7
 """Height of a line that may be print, against the tallest line's."""
 
+_TICKS = 3
+"""Ones in such a line, from which on they are the marks along an axis."""
+
 _DOUBTFUL = 0.5
 """Confidence below which what stands in such a line counts as a letter."""
 
@@ -41,12 +44,21 @@ def without_what_stands_beside(lines: Sequence[Line], image: Image.Image) -> lis
     A single line of other digits than 1 stays as it is.
     """
     tallest = max(map(_height, lines), default=0.0)
-    written = [line for line in lines if _height(line) >= _PRINT * tallest or not _is_of_words(line, image)]
+    written = [
+        line
+        for line in lines
+        if _height(line) >= _PRINT * tallest or not (_is_of_ticks(line) or _is_of_words(line, image))
+    ]
     return [_without_walls(_without_towers(line), image) for line in written]
 
 
 def _height(line: Line) -> float:
     return float(np.median([digit.box[3] for digit in line]))
+
+
+def _is_of_ticks(line: Line) -> bool:
+    """Whether a lower line has ones only, as the marks along an axis are read."""
+    return len(line) >= _TICKS and all(digit.digit == 1 for digit in line)
 
 
 def _without_towers(line: Line) -> Line:
