@@ -14,6 +14,9 @@ Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 probability that it is no digit."""
 
 
+UNCERTAIN = 0.8
+"""Confidence below which an answer is marked: of simulated pictures, every other one of these was misread."""
+
 _SUREST = 0.995
 """Score of a detector that is believed at most."""
 

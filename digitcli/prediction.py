@@ -23,7 +23,7 @@ from PIL import Image
 
 from digitcli import classifiers
 from digitcli.errors import ImageError
-from digitcli.expectations import Probabilities
+from digitcli.expectations import UNCERTAIN, Probabilities
 from digitcli.images.decode import open_picture
 from digitcli.limits import DEADLY, SECONDS, OvertimeError, PictureLimits, overtime
 from digitcli.reading.expect import ANY, Expect
@@ -33,6 +33,7 @@ from digitcli.sources.source import Source
 if TYPE_CHECKING:
     from digitcli.annotate import Mark
     from digitcli.parallel import Death, Workers
+    from digitcli.reading.forms import Filled, Form
     from digitcli.reading.many import Digit
     from digitcli.reading.numbers import Number
 
@@ -68,9 +69,6 @@ NO_DIGIT = 0.2
 NO_INK, NONE_FOUND = "no ink", "no digits"
 """Reasons why nothing was read, not even with a low confidence."""
 
-UNCERTAIN = 0.8
-"""Confidence below which an answer is marked: of simulated pictures, every other one of these was misread."""
-
 
 class Classifier(Protocol):
     """What is needed of digitcli.classifiers.Classifier."""
@@ -97,6 +95,7 @@ class Prediction:
     error: why the picture could not be read.
     full: the text with the signs between its digits, as 3.14; None where there is no text.
     image: what the network saw of one digit, (28, 28) uint8, 0 paper to 255 ink.
+    fields: of a form, in its order; there is no text of the whole then.
     """
 
     path: str
@@ -108,6 +107,7 @@ class Prediction:
     error: str | None = None
     full: str | None = None
     image: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+    fields: tuple[Filled, ...] = ()
 
     @property
     def digit(self) -> int | None:
@@ -125,7 +125,9 @@ class Prediction:
 
     @property
     def uncertain(self) -> bool:
-        """Whether there is a text, but it should be looked at."""
+        """Whether there is a text, or a form's field, but it should be looked at."""
+        if self.fields:
+            return any(each.uncertain for each in self.fields)
         return self.text is not None and self.confidence is not None and self.confidence < UNCERTAIN
 
 
@@ -138,6 +140,7 @@ def predict(
     annotate: Path | None = None,
     time_limit: float = SECONDS,
     expect: Expect = ANY,
+    form: Form | None = None,
     start_up: float = START_UP,
 ) -> Generator[Prediction, None, None]:
     """Reads the digits of each picture, and yields the results in the order of the pictures.
@@ -147,11 +150,12 @@ def predict(
         also the file itself. What is there is overwritten.
     time_limit: seconds of computing that one picture may take; how strictly, says digitcli.limits.
     expect: what is known of each number; every digit of a picture is then looked for, as in mode "many".
+    form: read its fields, each for itself.
     start_up: seconds of reading after which other processes take over.
     A picture that cannot be read gives a Prediction with its error; one without digits, a reason.
     Raises OutputError if a copy cannot be written.
     """
-    read = _Reader(mode, min_confidence, annotate, time_limit, expect)
+    read = _Reader(mode, min_confidence, annotate, time_limit, expect, form)
     batches = _batches(sources)
     spent = 0.0
     # TensorFlow takes seconds and half a gigabyte to start, too much for each of several processes.
@@ -183,12 +187,13 @@ def predict_in(
     min_confidence: float = 0.0,
     time_limit: float = SECONDS,
     expect: Expect = ANY,
+    form: Form | None = None,
 ) -> Generator[Prediction, None, None]:
     """As `predict`, but all is read in processes that are there, and stay.
 
     model: a file for LiteRT, which each of them loads when it is first needed.
     """
-    read = _Reader(mode, min_confidence, None, time_limit, expect)
+    read = _Reader(mode, min_confidence, None, time_limit, expect, form)
     return _predict_in(workers, _batches(sources), read, model, views)
 
 
@@ -216,13 +221,16 @@ class _Reader:
     annotate: Path | None
     time_limit: float
     expect: Expect
+    form: Form | None
 
     def __call__(
         self, batch: Sequence[Source], probabilities: Probabilities, *, deadly: bool = False
     ) -> list[Prediction]:
         """deadly: end this process if a picture takes too long and nothing else helps."""
         with PictureLimits(self.time_limit, deadly=deadly) as limits:
-            if self.mode == "many" or self.expect:
+            if self.form:
+                results = [self._fields(source, self.form, probabilities, limits) for source in batch]
+            elif self.mode == "many" or self.expect:
                 results = [self._several(source, probabilities, limits) for source in batch]
             else:
                 groups = self._opened(batch, limits)
@@ -306,6 +314,23 @@ class _Reader:
         except ImageError as error:
             return Prediction(source.name, error=str(error))
         return self._numbers(source.name, numbers)
+
+    def _fields(
+        self, source: Source, form: Form, probabilities: Probabilities, limits: PictureLimits
+    ) -> Prediction:
+        from digitcli.reading.forms import read_fields
+
+        try:
+            with limits.reading(source, source.name):
+                fields = read_fields(opened(source, self.time_limit), form, probabilities)
+        except ImageError as error:
+            return Prediction(source.name, error=str(error))
+        if fields is None:
+            return Prediction(
+                source.name, error=f"{source.name} does not fit the form: it cannot be laid on its blank."
+            )
+        confidence = math.prod(each.confidence for each in fields)
+        return Prediction(source.name, confidence=confidence, fields=fields)
 
     def _numbers(self, name: str, numbers: Sequence[Number]) -> Prediction:
         if not numbers:

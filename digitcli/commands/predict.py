@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from digitcli.classifiers import Classifier
     from digitcli.output import Output
     from digitcli.prediction import Prediction
+    from digitcli.reading.expect import Expect
+    from digitcli.reading.forms import Form
     from digitcli.sources.source import Source
 
 
@@ -33,7 +35,6 @@ def predict(
         list[str],
         typer.Argument(
             metavar="IMG|DIR|GLOB|-",
-            help="Also archives, arrays, Parquet, addresses; - is stdin.",
             show_default=False,
         ),
     ],
@@ -64,6 +65,14 @@ def predict(
             metavar="luhn|ean|iban:DE|…",
             help="Its check digit, by a name of python-stdnum.",
         ),
+    ] = None,
+    form: Annotated[
+        Path | None,
+        typer.Option(metavar="TOML", help="Read the fields of a form that it describes."),
+    ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=X,Y,W,H", help="Read this field, in pixels or %; again for more."),
     ] = None,
     signs: Annotated[
         bool,
@@ -140,10 +149,9 @@ def predict(
 ) -> None:
     """Tell which digit is in a picture, or which digits, or in each of many.
 
-    A row each: path, what was read, confidence (0-1), and a note on what is
-    uncertain, not there or not readable; then the exit code is 1. Examples:
+    Pictures, folders, archives, arrays, Parquet, addresses; - is stdin. A row each:
+    what was read, its confidence (0-1), and a note if it is to be doubted. Examples:
 
-      digitcli predict img.png --show
       digitcli predict scans/ --many --output read.csv
       digitcli predict scan.pdf --pages 2- --length 5 --json | jq -r '.results[].text'
     """
@@ -165,7 +173,10 @@ def predict(
     if expect and (single or top_k > 1):
         raise UsageError(f"{expect} is known of a number; leave --single and --top-k out.")
     mode: prediction.Mode = "single" if single else "many" if many else "auto"
-    layout = Layout(mode, top_k, signs)
+    fields = _form(form, region, expect)
+    if fields and (single or top_k > 1 or annotate or show or engine is options.Engine.RAY):
+        raise UsageError("--form and --region go without --single, --top-k, --annotate, --show and Ray.")
+    layout = Layout(mode, top_k, signs, tuple(each.name for each in fields.fields) if fields else ())
     if engine is options.Engine.RAY:
         from digitcli.commands.predict_parts import predict_parts
 
@@ -219,6 +230,7 @@ def predict(
             annotate=annotate,
             time_limit=time_limit,
             expect=expect,
+            form=fields,
         )
         results = _counted(predictions, tally)
         # Results that come one by one on the terminal show the progress themselves.
@@ -237,6 +249,21 @@ def predict(
     if tally[True]:
         out.warn(f"{tally[True]} of {tally.total()} pictures could not be read.")
         raise typer.Exit(1)
+
+
+def _form(form: Path | None, regions: list[str] | None, expect: Expect) -> Form | None:
+    """The fields that the options name; expect: what is known of those of `regions`."""
+    if not form and not regions:
+        return None
+    from digitcli.reading.forms import Form, blank_of, read_form, region
+
+    read = read_form(form) if form else Form(())
+    if form and expect:
+        raise UsageError(f"{expect} is said in {form}, for each field.")
+    more = tuple(region(text, expect) for text in regions or [])
+    both = Form(read.fields + more, read.blank)
+    blank_of(both)  # so that what is wrong with it is told before the first picture
+    return both
 
 
 def _two(option: str, text: str | None) -> tuple[int, int] | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from digitcli.prediction import Mode, Prediction
+    from digitcli.reading.forms import Filled
     from digitcli.reading.many import Digit
 
 PARQUET_ROWS = 10_000
@@ -37,6 +38,9 @@ _KEYS: dict[Mode, tuple[str, ...]] = {
 }
 
 
+_FORM_KEYS = ("path", "confidence", "uncertain", "fields", "reason", "error")
+
+
 class Format(StrEnum):
     """How results are written. A file's suffix tells, too."""
 
@@ -53,25 +57,41 @@ class Layout:
 
     top_k: how many of the likeliest digits, where one digit is read.
     signs: whether the text has the signs between its digits.
+    fields: the names of a form's, of which each has a column for its text and one for its confidence.
     """
 
     mode: Mode
     top_k: int = 1
     signs: bool = False
+    fields: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[str]:
         """The header of the rows."""
+        if self.fields:
+            pairs = ([name, f"{name}_confidence"] for name in self.fields)
+            return ["path", *(column for pair in pairs for column in pair), "note"]
         what = "text" if self.mode == "many" else "digit"
         return ["path", what, "confidence", *(["top"] if self.top_k > 1 else []), "note"]
 
     def row(self, result: Prediction) -> list[str]:
         """Text; only a path may have newlines."""
+        if self.fields:
+            return [result.path, *self._cells(result), _note(result)]
         confidence = "" if result.confidence is None else f"{result.confidence:.4f}"
         if self.top_k == 1:
             return [result.path, self.text(result).replace("\n", " "), confidence, self._note(result)]
         top = " ".join(f"{digit}:{probability:.4f}" for digit, probability in result.likeliest(self.top_k))
         return [result.path, self.text(result).replace("\n", " "), confidence, top, self._note(result)]
+
+    def _cells(self, result: Prediction) -> list[str]:
+        if not result.fields:  # since it could not be read
+            return [""] * (2 * len(self.fields))
+        pairs = (
+            [((each.full if self.signs else each.text) or "").replace("\n", " "), f"{each.confidence:.4f}"]
+            for each in result.fields
+        )
+        return [cell for pair in pairs for cell in pair]
 
     def text(self, result: Prediction) -> str:
         """What was read, lines on lines of their own."""
@@ -98,21 +118,40 @@ class Layout:
                 for line in result.lines
                 for digit in line
             ],
+            "fields": {each.name: self._field(each) for each in result.fields},
             "reason": result.reason,
             "error": result.error,
         }
         return {key: everything[key] for key in self.keys}
 
+    def _field(self, filled: Filled) -> dict[str, Any]:
+        return {
+            "text": filled.full if self.signs else filled.text,
+            "full": filled.full,
+            "confidence": filled.confidence,
+            "uncertain": filled.uncertain,
+            "reason": filled.reason,
+        }
+
     @property
     def keys(self) -> tuple[str, ...]:
         """Those of the objects."""
-        return _KEYS[self.mode]
+        return _FORM_KEYS if self.fields else _KEYS[self.mode]
 
     def parquet_types(self) -> dict[str, Any]:
         """The pyarrow type of each key of the objects."""
         import pyarrow as pa
 
         digit = {"digit": pa.int8()}
+        field = pa.struct(
+            {
+                "text": pa.string(),
+                "full": pa.string(),
+                "confidence": pa.float64(),
+                "uncertain": pa.bool_(),
+                "reason": pa.string(),
+            }
+        )
         everything = {
             "path": pa.string(),
             "digit": pa.int8(),
@@ -122,6 +161,7 @@ class Layout:
             "uncertain": pa.bool_(),
             "top": pa.list_(pa.struct({**digit, "probability": pa.float64()})),
             "digits": pa.list_(pa.struct({**digit, "confidence": pa.float64(), "box": pa.list_(pa.int32())})),
+            "fields": pa.struct(dict.fromkeys(self.fields, field)),
             "reason": pa.string(),
             "error": pa.string(),
         }
@@ -175,6 +215,9 @@ def draw(results: Iterable[Prediction], out: Output) -> None:
 
 
 def _note(result: Prediction) -> str:
+    if result.fields:
+        doubtful = (each for each in result.fields if each.reason or each.uncertain)
+        return "; ".join(f"{each.name}: {each.reason or 'uncertain'}" for each in doubtful)
     return result.error or result.reason or ("uncertain" if result.uncertain else "")
 
 

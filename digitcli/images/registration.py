@@ -1,0 +1,128 @@
+"""A photographed or shifted sheet laid on the blank of its form."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+WORKING_SIDE = 1000
+"""Pixels on the longer side at which what two sheets have in common is looked for."""
+
+_FEATURES = 2500
+_NEARER = 0.8
+"""Distance of a feature from its nearest match, against the next one's (Lowe 2004)."""
+
+_LEAST, _FAR = 25, 4.0
+"""Matches that must agree on how the sheet lies, and pixels by which they may miss."""
+
+_SEEN = 0.93
+"""Share of the blank's parts whose print must be found on the sheet once it is laid on it."""
+
+_PART, _PRINT, _FOUND, _NEAR = 50, 30, 0.6, 5
+"""Side of such a part in pixels, pixels of print that it needs to count, the share of these that must be on
+the sheet, and pixels within which they are."""
+
+Grey = NDArray[np.uint8]
+
+
+class Blank:
+    """The blank of a form, ready to lay sheets on. image: mode L or RGB."""
+
+    def __init__(self, image: Image.Image) -> None:
+        self.size = image.size
+        self._grey, self._scale = _working(image)
+        self._described = cache(lambda detector: _described(self._grey, detector))
+
+    def laid(self, sheet: Image.Image) -> Image.Image | None:
+        """A filled sheet, mode L or RGB, as if it lay where the blank does, in its size.
+
+        None if it does not fit: it is another form, or too little of it is in the picture.
+        """
+        grey, scale = _working(sheet)
+        for detector in (_orb, _sift):  # the second takes three times as long, and finds more
+            found = self._found(grey, detector())
+            if found is not None:
+                whole = np.diag([1 / self._scale, 1 / self._scale, 1]) @ found @ np.diag([scale, scale, 1])
+                pixels = cv2.warpPerspective(
+                    np.asarray(sheet), whole, self.size, borderMode=cv2.BORDER_REPLICATE
+                )
+                return Image.fromarray(np.asarray(pixels, np.uint8))
+        return None
+
+    def _found(self, grey: Grey, detector: Any) -> NDArray[np.float64] | None:
+        """How the pixels of a sheet become those of the blank: a homography (3, 3)."""
+        points, features = _described(grey, detector)
+        own_points, own_features = self._described(detector)
+        if features is None or own_features is None:
+            return None
+        pairs = cv2.BFMatcher(detector.defaultNorm()).knnMatch(features, own_features, k=2)
+        good = [one for one, *other in pairs if other and one.distance < _NEARER * other[0].distance]
+        if len(good) < _LEAST:
+            return None
+        there = points[[match.queryIdx for match in good]]
+        here = own_points[[match.trainIdx for match in good]]
+        found, agree = cv2.findHomography(there, here, cv2.USAC_MAGSAC, _FAR)
+        if found is None or int(agree.sum()) < _LEAST:
+            return None
+        way = np.asarray(found, float)
+        if not _is_a_view(way, grey.shape[:2]):
+            return None
+        laid = cv2.warpPerspective(grey, way, self._grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+        return way if _in_common(self._grey, np.asarray(laid, np.uint8)) >= _SEEN else None
+
+
+@cache
+def _orb() -> Any:
+    return cv2.ORB.create(nfeatures=_FEATURES, fastThreshold=10)
+
+
+@cache
+def _sift() -> Any:
+    return cv2.SIFT.create(nfeatures=_FEATURES)
+
+
+def _described(grey: Grey, detector: Any) -> tuple[NDArray[np.float32], Any]:
+    points, features = detector.detectAndCompute(grey, None)
+    return np.array([point.pt for point in points], np.float32).reshape(-1, 2), features
+
+
+def _working(image: Image.Image) -> tuple[Grey, float]:
+    """Grey, at most WORKING_SIDE long, and its size in the picture's."""
+    grey = np.asarray(image.convert("L"))
+    scale = min(1.0, WORKING_SIDE / max(grey.shape))
+    if scale < 1:
+        grey = np.asarray(cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    return grey, scale
+
+
+def _is_a_view(found: NDArray[np.float64], shape: tuple[int, ...]) -> bool:
+    """Whether a sheet can be seen so: not mirrored, folded or far smaller at one end."""
+    height, width = shape
+    corners = np.array([[(0, 0), (width, 0), (width, height), (0, height)]], np.float32)
+    seen = cv2.perspectiveTransform(corners, found)[0]
+    sides = np.roll(seen, -1, axis=0) - seen
+    after = np.roll(sides, -1, axis=0)
+    turns = sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0]
+    lengths = np.linalg.norm(sides, axis=1)
+    return bool((turns > 0).all() and lengths.min() > 0.2 * lengths.max() * min(shape) / max(shape))
+
+
+def _in_common(blank: Grey, laid: Grey) -> float:
+    """The share of the blank's parts, of those with print, whose print is on the sheet."""
+    printed = (_ink(blank) > 0).astype(np.float32)
+    near = cv2.dilate(_ink(laid), np.ones((_NEAR, _NEAR), np.uint8)) > 0
+    parts = (-(-blank.shape[1] // _PART), -(-blank.shape[0] // _PART))
+    each = cv2.resize(printed, parts, interpolation=cv2.INTER_AREA)
+    seen = cv2.resize(printed * near, parts, interpolation=cv2.INTER_AREA)
+    with_print = each >= _PRINT / _PART**2
+    return float((seen[with_print] >= _FOUND * each[with_print]).mean()) if with_print.any() else 0.0
+
+
+def _ink(grey: Grey) -> Grey:
+    dark = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, 31, 12)
+    return np.asarray(dark, np.uint8)
