@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from digitcli import __version__
-from digitcli.commands import data
+from digitcli.commands import data, form
 from digitcli.commands.doctor import doctor
 from digitcli.commands.evaluate import evaluate
 from digitcli.commands.export import export
@@ -27,7 +27,7 @@ from digitcli.errors import DigitcliError, Interrupted, OutputError, kind_of
 from digitcli.output import Stdout, print_json, printable
 from digitcli.tensorflow_setup import import_no_more_than_needed
 
-DATA = "data"  # the one command that has commands of its own
+DATA, FORM = "data", "form"  # the commands that have commands of their own
 LEAST_COLUMNS = 40  # for help in Typer's tables
 HELP = """Trains, evaluates, runs and exports handwritten-digit classifiers.
 
@@ -126,7 +126,7 @@ def _use_plain_help(command: TyperGroup | TyperCommand) -> None:
 def _fail(arguments: list[str], message: str, kind: str, code: int, as_json: bool) -> int:
     _say(f"Error: {message}")
     if as_json:
-        words = arguments[: 2 if arguments[:1] == [DATA] else 1]
+        words = arguments[: 2 if arguments[:1] in ([DATA], [FORM]) else 1]
         with suppress(OSError, OutputError):
             print_json(" ".join(words), {"error": {"kind": kind, "message": message}})
     return code
@@ -172,6 +172,7 @@ def _root(
 for command in (train, evaluate, predict, export, doctor):
     app.command()(command)
 app.add_typer(data.app, name=DATA)
+app.add_typer(form.app, name=FORM)
 
 
 def main() -> None:

@@ -10,9 +10,11 @@ import pytest
 
 import digitcli as package
 
-COMMANDS = [["train"], ["evaluate"], ["predict"], ["export"], ["doctor"]] + [
-    ["data", name] for name in ("status", "fetch", "verify", "convert")
-]
+COMMANDS = (
+    [["train"], ["evaluate"], ["predict"], ["export"], ["doctor"]]
+    + [["data", name] for name in ("status", "fetch", "verify", "convert")]
+    + [["form", "draft"]]
+)
 
 
 def test_version_is_printed(digitcli):

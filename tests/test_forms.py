@@ -17,6 +17,7 @@ from digitcli.data import synthetic
 from digitcli.data.printed import faces
 from digitcli.errors import UsageError
 from digitcli.images.registration import Blank
+from digitcli.reading.draft import draft
 from digitcli.reading.forms import read_form, region
 
 CELL = 60
@@ -188,3 +189,43 @@ def test_a_region_outside_of_the_picture_says_so(digitcli: Callable[..., Any]) -
     BLANK.save("page.png")
     row = digitcli("predict", "page.png", "--region", "a=5000,1,50,50", "--format", "csv").stdout
     assert "a: outside the picture" in row
+
+
+def test_the_rows_of_cells_on_a_blank_are_found() -> None:
+    found = draft(BLANK)
+    assert [each.cells for each in found] == [count for _, count in FIELDS.values()]
+    for each, (top, count) in zip(found, FIELDS.values(), strict=True):
+        assert np.abs(np.array(each.box) - (330, top, count * CELL, 70)).max() <= 4
+
+
+def test_a_wide_box_is_one_field_and_a_frame_round_several_is_none() -> None:
+    page = Image.new("L", (800, 600), 255)
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((20, 20, 780, 580), outline=0, width=3)
+    draw.rectangle((100, 100, 500, 160), outline=0, width=3)
+    (found,) = draft(page)
+    assert found.cells == 1
+
+
+def test_a_drafted_form_reads_what_is_filled_in(digitcli: Callable[..., Any]) -> None:
+    page, truth = filled()
+    page.save("page.png")
+    Path("in").mkdir()
+    BLANK.save("in/blank.png")
+    result = digitcli("form", "draft", "in/blank.png", "--output", "form.toml", "--json")
+    assert result.exit_code == 0
+    jsonschema.validate(
+        json.loads(result.stdout), json.loads(SCHEMA.with_name("form-draft.json").read_text())
+    )
+    assert Path("form-fields.png").exists()
+    row = digitcli("predict", "page.png", "--form", "form.toml", "--format", "csv").stdout.splitlines()[1]
+    assert row.split(",")[1:-1:2] == list(truth.values())
+    again = digitcli("form", "draft", "in/blank.png", "--output", "form.toml")
+    assert again.exit_code == 1
+    assert "exists already" in again.stderr
+
+
+def test_a_blank_without_boxes_is_told(digitcli: Callable[..., Any]) -> None:
+    Image.new("L", (300, 200), 255).save("blank.png")
+    assert "no boxes were found" in digitcli("form", "draft", "blank.png").stderr
+    assert not Path("blank.toml").exists()

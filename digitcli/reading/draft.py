@@ -1,0 +1,102 @@
+"""A first draft of a form: the boxes and rows of cells that are printed on a blank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_SIDE = 2000
+"""Pixels on the longer side at which boxes are looked for."""
+
+_RECTANGULAR = 0.85
+"""Share of its upright frame that a box fills."""
+
+_LEAST, _MOST = 0.012, 0.25
+"""Height of a box, as a share of the blank's longer side; what is taller is a frame round several."""
+
+_WIDEST = 40.0
+"""Width of a box, in its heights."""
+
+_ALIKE, _GAP = 0.2, 0.6
+"""By how much the sizes of cells in a row differ at most, and the gap between two, in a cell's height."""
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A box on a blank, or a row of cells. box: left, top, width, height in pixels. cells: in the row."""
+
+    box: Box
+    cells: int
+
+
+def draft(blank: Image.Image) -> list[Drafted]:
+    """The boxes and rows of cells of a blank, mode L or RGB, from top to bottom and from left to right."""
+    grey = np.asarray(blank.convert("L"))
+    scale = min(1.0, _SIDE / max(grey.shape))
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    boxes = _insides(np.asarray(small, np.uint8))
+    return [Drafted(_on_blank(row, scale), len(row)) for row in _rows(boxes)]
+
+
+def as_toml(fields: list[Drafted], blank: str) -> str:
+    """The form to correct, as `reading.forms.read_form` takes it. blank: its picture, beside the file."""
+    lines = [f'blank = "{blank}"']
+    for number, each in enumerate(fields, 1):
+        lines += ["", "[[field]]", f'name = "field{number}"', f"box = {list(each.box)}"]
+        lines += [f"length = {each.cells}"] if each.cells > 1 else []
+    return "\n".join(lines) + "\n"
+
+
+def _insides(grey: NDArray[np.uint8]) -> list[Box]:
+    """The white insides of frames."""
+    dark = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, 31, 10)
+    contours, nested = cv2.findContours(dark, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    longest = max(grey.shape)
+    found = []
+    for contour, (_, _, _, parent) in zip(contours, nested[0] if nested is not None else (), strict=True):
+        left, top, width, height = cv2.boundingRect(contour)
+        if (
+            parent >= 0
+            and _LEAST * longest <= height <= _MOST * longest
+            and height / 2 <= width <= _WIDEST * height
+            and cv2.contourArea(contour) >= _RECTANGULAR * width * height
+        ):
+            found.append((left, top, width, height))
+    return found
+
+
+def _rows(boxes: list[Box]) -> list[list[Box]]:
+    """Cells side by side that are alike, as one row each; top to bottom, left to right."""
+    rows: list[list[Box]] = []
+    for box in sorted(boxes):
+        row = next((row for row in rows if _goes_on(row[-1], box)), None)
+        if row is None:
+            rows.append([box])
+        else:
+            row.append(box)
+    return sorted(rows, key=lambda row: (row[0][1] + row[0][3] // 2, row[0][0]))
+
+
+def _goes_on(cell: Box, box: Box) -> bool:
+    left, top, width, height = cell
+    gap = box[0] - (left + width)
+    return (
+        0 <= gap <= _GAP * height
+        and width < 2 * height
+        and abs(box[1] - top) <= _ALIKE * height
+        and abs(box[2] - width) <= _ALIKE * width + 1
+        and abs(box[3] - height) <= _ALIKE * height + 1
+    )
+
+
+def _on_blank(row: list[Box], scale: float) -> Box:
+    left, top = min(box[0] for box in row), min(box[1] for box in row)
+    right, bottom = max(box[0] + box[2] for box in row), max(box[1] + box[3] for box in row)
+    left, top, width, height = (round(each / scale) for each in (left, top, right - left, bottom - top))
+    return left, top, width, height
