@@ -229,3 +229,9 @@ def test_a_blank_without_boxes_is_told(digitcli: Callable[..., Any]) -> None:
     Image.new("L", (300, 200), 255).save("blank.png")
     assert "no boxes were found" in digitcli("form", "draft", "blank.png").stderr
     assert not Path("blank.toml").exists()
+
+
+def test_the_example_is_read(digitcli: Callable[..., Any]) -> None:
+    folder = Path(__file__).parents[1] / "examples" / "form"
+    result = digitcli("predict", folder / "filled.jpg", "--form", folder / "form.toml", "--format", "csv")
+    assert result.stdout.splitlines()[1].split(",")[1:-1:2] == ["8061975", "04103", "120", "27"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import cv2
@@ -27,6 +27,9 @@ _PART, _PRINT, _FOUND, _NEAR = 50, 30, 0.6, 5
 """Side of such a part in pixels, pixels of print that it needs to count, the share of these that must be on
 the sheet, and pixels within which they are."""
 
+_PRINT_WIDTH = 5
+"""Pixels about a printed line that are painted over, since no sheet lies quite where the blank does."""
+
 Grey = NDArray[np.uint8]
 
 
@@ -35,6 +38,7 @@ class Blank:
 
     def __init__(self, image: Image.Image) -> None:
         self.size = image.size
+        self._whole = np.asarray(image.convert("L"))
         self._grey, self._scale = _working(image)
         self._described = cache(lambda detector: _described(self._grey, detector))
 
@@ -53,6 +57,23 @@ class Blank:
                 )
                 return Image.fromarray(np.asarray(pixels, np.uint8))
         return None
+
+    def without_print(self, laid: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+        """A part of a sheet that was laid, without what is printed on the blank there.
+
+        box: left, top, right, bottom. So the wall of a cell is no leg of the digit that touches it.
+        """
+        left, top, right, bottom = box
+        printed = self._printed[top:bottom, left:right]
+        part = laid.crop(box)
+        pixels = cv2.inpaint(np.asarray(part), printed, _PRINT_WIDTH, cv2.INPAINT_TELEA)
+        return Image.fromarray(np.asarray(pixels, np.uint8))
+
+    @cached_property
+    def _printed(self) -> Grey:
+        """Where the blank has print, and a little beside it."""
+        wide = cv2.dilate(_ink(self._whole), np.ones((_PRINT_WIDTH, _PRINT_WIDTH), np.uint8))
+        return np.asarray(wide, np.uint8)
 
     def _found(self, grey: Grey, detector: Any) -> NDArray[np.float64] | None:
         """How the pixels of a sheet become those of the blank: a homography (3, 3)."""

@@ -121,7 +121,7 @@ def read_fields(image: Image.Image, form: Form, probabilities: Probabilities) ->
     """What stands in each field of a sheet, mode L or RGB; None if it cannot be laid on the form's blank."""
     blank = blank_of(form)
     laid = image if blank is None else blank.laid(image)
-    return None if laid is None else tuple(_read(laid, field, probabilities) for field in form.fields)
+    return None if laid is None else tuple(_read(laid, field, blank, probabilities) for field in form.fields)
 
 
 @cache
@@ -134,11 +134,12 @@ def blank_of(form: Form) -> Blank | None:
     return Blank(open_picture(form.blank))
 
 
-def _read(image: Image.Image, field: Field, probabilities: Probabilities) -> Filled:
-    left, top, right, bottom = field.on(image.size)
+def _read(image: Image.Image, field: Field, blank: Blank | None, probabilities: Probabilities) -> Filled:
+    left, top, right, bottom = box = field.on(image.size)
     if right - left < 4 or bottom - top < 4:
         return Filled(field.name, reason="outside the picture")
-    numbers = read_numbers(image.crop((left, top, right, bottom)), probabilities, field.expect)
+    part = image.crop(box) if blank is None else blank.without_print(image, box)
+    numbers = read_numbers(part, probabilities, field.expect)
     if not numbers:
         return Filled(field.name, reason="no digits")
     confidence = math.prod(number.confidence for number in numbers)
