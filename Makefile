@@ -3,14 +3,15 @@ BIN := .venv/bin
 
 SECONDS ?= 600
 
-.PHONY: run test lint audit fuzz docs clean
+.PHONY: run test lint audit fuzz typefaces docs clean
 
 # Train, evaluate, and read the example pictures. Real MNIST is used where it is found or can be
 # downloaded (DIGITCLI_DATA=folder says where it is), digits drawn by digitcli itself otherwise.
 run: .venv/run
 	$(BIN)/digitcli train --data auto
 	$(BIN)/digitcli evaluate --data auto
-	$(BIN)/digitcli predict examples
+	$(BIN)/digitcli predict examples/*.png examples/*.jpg
+	$(BIN)/digitcli predict examples/form/filled.jpg --form examples/form/form.toml
 
 test: .venv/dev
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -28,6 +29,11 @@ fuzz: .venv/dev
 # Known vulnerabilities of what is installed; skipped, loudly, where their database cannot be reached.
 audit: .venv/dev
 	$(BIN)/python .ci/audit.py
+
+# Typefaces to train the line reader with: DIGITCLI_TYPEFACES=build/typefaces python -m digitcli.detector lines FILE
+typefaces: .venv/bin/python
+	npm install --no-audit --no-fund --ignore-scripts --prefix build/typefaces \
+	  $$($(BIN)/python -c 'from digitcli.simulator.typefaces import packages; print(*packages())')
 
 # The site, in build/site.
 docs: .venv/dev

@@ -64,6 +64,15 @@ def test_pictures_in_archives_are_found(digitcli: Callable[..., Any], labels: Pa
     assert json.loads(result.stdout)["models"][0]["all"]["right"] == 1
 
 
+def test_a_pdf_of_one_page_is_a_picture(digitcli: Callable[..., Any], labels: Path) -> None:
+    Image.open("in/7.png").save("in/seven.pdf")
+    labels.write_text("path,text\nseven.pdf,7\n")
+    assert (
+        json.loads(digitcli("evaluate", "--pictures", labels, "--json").stdout)["models"][0]["all"]["right"]
+        == 1
+    )
+
+
 def test_models_are_compared_on_whole_numbers(digitcli: Callable[..., Any], labels: Path) -> None:
     bundled = Path(__file__).parents[1] / "digitcli" / "assets" / "model.tflite"
     result = digitcli("evaluate", bundled, bundled, "--pictures", labels.with_name("packed.csv"), "--json")

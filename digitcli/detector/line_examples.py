@@ -13,11 +13,17 @@ from digitcli.simulator import NOT_DIGITS, not_digits, picture
 from digitcli.simulator.hands import LETTER, Bank
 from digitcli.simulator.lines import line
 
-OF_PAGES, WITHOUT = 0.07, 0.02
+OF_PAGES, WITHOUT = 0.15, 0.03
 """Shares of the lines that are cut out of pictures of the simulator's kinds, and of such without a digit."""
 
 TALLEST, LONGEST = 60, 10
 """Height of a digit in pixels, and the number of digits, in these."""
+
+SINGLE = 0.5
+"""Share of them that hold one digit; of these, the share with the whole picture, if it fills enough."""
+
+_FILLS = 0.25
+"""Of the picture's height."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +59,12 @@ def _example(rng: np.random.Generator, bank: Bank) -> Example:
 
 def _of_page(rng: np.random.Generator) -> Example:
     """A line of a picture, with more or less of what is round it."""
+    single = rng.uniform() < SINGLE
     kinds = known_kinds(TALLEST)
     kind = kinds[rng.integers(len(kinds))]
     lines = [
-        "".join(map(str, rng.integers(10, size=rng.integers(1, LONGEST + 1))))
-        for _ in range(1 if rng.uniform() < 0.7 else 2)
+        "".join(map(str, rng.integers(10, size=1 if single else rng.integers(1, LONGEST + 1))))
+        for _ in range(1 if single or rng.uniform() < 0.7 else 2)
     ]
     touching = rng.uniform(0.1, 0.7) if rng.uniform() < 0.2 else None
     drawn = picture(kind, "\n".join(lines), rng, tallest=TALLEST, touching=touching)
@@ -69,6 +76,8 @@ def _of_page(rng: np.random.Generator) -> Example:
     tall = max(float(np.median(boxes[:, 3])), 4.0)
     room = tall * rng.uniform((0.05, 0.05, 0.05, 0.05), (0.7, 0.3, 0.7, 0.3))
     image = opened(drawn.image)
+    if single and rng.uniform() < SINGLE and tall >= _FILLS * image.height:
+        return Example(strip(grey(image)), lines[0])
     window = (
         max(0, int(left - room[0])),
         max(0, int(top - room[1])),

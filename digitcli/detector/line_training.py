@@ -25,7 +25,7 @@ from digitcli.training.processor import PRECISION, FusedBatchNormalization, foll
 tf = import_tensorflow()
 import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
 
-LINES = 180_000
+LINES = 160_000
 STEPS = 11_000
 PIXELS = 64 * 160
 """Columns of a batch: so many lines that their widths come to it."""

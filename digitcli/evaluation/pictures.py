@@ -151,7 +151,7 @@ def evaluate_pictures(
             scored[prediction.path] = Scored(by_name[prediction.path], prediction)
             on_progress(len(scored), len(labelled))
     if missing := [each.name for each in labelled if each.name not in scored]:
-        raise DataError(f"{missing[0]} is not in its archive.")
+        raise DataError(f"{missing[0]} is not in its archive, or has several pages.")
     every = tuple(scored[each.name] for each in labelled)
     return PictureScores(
         all=Summary.of(every),
@@ -211,10 +211,7 @@ def sources_of(labelled: Sequence[Labelled]) -> Iterator[Source]:
     """The pictures, those of neighbouring rows that are in one archive in its order."""
     for file, some in groupby(labelled, lambda each: each.file):
         wanted = {each.name for each in some}
-        if wanted == {file}:
-            yield Source(file, file)
-        else:
-            yield from (source for source in read_found([file]) if source.name in wanted)
+        yield from (source for source in read_found([file]) if source.name in wanted)
 
 
 def _by(scored: Sequence[Scored], key: Callable[[Scored], str]) -> dict[str, Summary]:

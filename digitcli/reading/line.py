@@ -1,8 +1,11 @@
-"""The line reader: a network that reads all that is written in a line, from its grey pixels."""
+"""The line reader: two networks that read all that is written in a line, from its grey pixels.
+
+They learnt from different hands, one also from typefaces of handwriting, and so err in different places.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +18,9 @@ from digitcli.images.ink import Box
 from digitcli.reading.strip import grey, leaning, strip
 from digitcli.reading.transcript import softmax
 
-MODEL = Path(__file__).parents[1] / "assets" / "line.tflite"
+MODELS = tuple(
+    Path(__file__).parents[1] / "assets" / name for name in ("line-typefaces.tflite", "line.tflite")
+)
 
 LEANS = (0.0, 0.15, -0.15)
 """Ways to see a line, as for `leaning`; what they say together is right more often, and surer of it."""
@@ -31,23 +36,33 @@ class View(NamedTuple):
     columns: NDArray[np.float32]
 
 
-def views(image: Image.Image, windows: Iterable[Box], leans: Sequence[float] = LEANS) -> list[View]:
-    """Each window of a picture, mode L or RGB, in all ways to see it, upright ones first."""
+def views(image: Image.Image, windows: Iterable[Box]) -> list[View]:
+    """Each window of a picture, mode L or RGB, by each network in all ways to see it, upright ones first."""
     strips = [(window, strip(grey(image.crop(window)))) for window in windows]
-    return [View(window, read(leaning(pixels, lean))) for lean in leans for window, pixels in strips]
+    return [
+        View(window, read(leaning(pixels, lean), model))
+        for lean in LEANS
+        for window, pixels in strips
+        for model in MODELS
+    ]
 
 
-def read(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def glance(image: Image.Image, window: Box) -> View:
+    """A window of a picture, upright and by the first network only."""
+    return View(window, read(strip(grey(image.crop(window))), MODELS[0]))
+
+
+def read(pixels: NDArray[np.uint8], model: Path) -> NDArray[np.float32]:
     """The probability of each of `transcript.SIGNS` and, last, of none in each column.
 
     pixels: (HEIGHT, width) uint8, as from `strip`. Returns (width / STEP, signs + 1).
     """
-    return softmax(_network()(pixels))
+    return softmax(_network(model)(pixels))
 
 
 @cache
-def _network() -> _Network:
-    return _Network(MODEL)
+def _network(model: Path) -> _Network:
+    return _Network(model)
 
 
 class _Network:

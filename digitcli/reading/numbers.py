@@ -46,7 +46,7 @@ _MISSED = 4
 _ASIDE, _HALF = 0.15, 0.4
 """Distance of the middle of such a digit from those that were found, and half its width, in the same."""
 
-_TRUSTED = {False: 0.9, True: 0.45}
+_TRUSTED = {False: 0.9, True: 0.35}
 """Confidence of the digits found one by one, together, that is believed at most: on pages and, true, in
 pictures cut out round a line, where ink at the edge and patterned paper mislead whoever looks for digits."""
 
@@ -55,6 +55,9 @@ _OTHERWISE = 0.3
 
 _FOLLOWED = 4
 """Texts of each view that are considered."""
+
+_UNANIMOUS, _IMPOSSIBLE = 0.3, 1e-9
+"""Weight of the geometric mean of what the views say, and what is left to a text in each of them."""
 
 _EXPECTED, _FITTING = 40, 16
 """Texts of each length that are searched for what fits, and those that are then considered."""
@@ -131,11 +134,12 @@ def best(
     each = [of_digits(view.columns) for view in views]
     texts = {text for columns in each for text in list(likeliest(columns))[:_FOLLOWED]} | {by_itself}
     if expect:
-        texts |= _fitting(each[: len(_ROOMS)], expect)
-    seen = {text: float(np.mean([probability(columns, text) for columns in each])) for text in texts}
+        texts |= _fitting(each[: len(_ROOMS) * len(line.MODELS)], expect)
+    said = {text: np.array([probability(columns, text) for columns in each]) for text in texts}
+    seen = {text: _agreed(shares) for text, shares in said.items()}
     other = (1 - sureness) * _OTHERWISE
     shares = {text: seen[text] * (sureness if text == by_itself else other) for text in texts}
-    rest = max(1 - sum(seen.values()), 0.0) * other
+    rest = max(1 - sum(float(each.mean()) for each in said.values()), 0.0) * other
     fit = {text: share for text, share in shares.items() if expect.fits(text)} if expect else shares
     among = max(sum(fit.values()), _LEAST)
     others = max(sum(shares.values()) - sum(fit.values()) + rest, 0.0)
@@ -143,6 +147,12 @@ def best(
         return max(texts, key=lambda text: (shares[text], text)), 0.0
     text = max(fit, key=lambda text: (fit[text], text))
     return text, fit[text] / (among + others * (_UNFIT if expect else 1))
+
+
+def _agreed(shares: NDArray[np.float64]) -> float:
+    """What views say together: their mean, and less where some of them hardly think it possible."""
+    arithmetic, geometric = shares.mean(), np.exp(np.log(shares + _IMPOSSIBLE).mean())
+    return float(arithmetic ** (1 - _UNANIMOUS) * geometric**_UNANIMOUS)
 
 
 def _fitting(each: Sequence[NDArray[np.float32]], expect: Expect) -> set[str]:
@@ -199,7 +209,7 @@ def _with_what_was_missed(
             min(image.width, int(right + _BESIDE * tall) + 1),
             min(image.height, int(bottom + _ROOMS[0][1] * tall) + 1),
         )
-        (view,) = line.views(image, [window], leans=(0.0,))
+        view = line.glance(image, window)
         digits = of_digits(view.columns)
         read = "".join(filter(str.isdigit, greedy(view.columns)))
         middles = [_across(view, (place.first + place.last + 1) / 2) for place in aligned(digits, read)]

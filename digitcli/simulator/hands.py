@@ -13,13 +13,11 @@ from functools import cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from digitcli.data.digits import CLASSES
-from digitcli.data.printed import faces
 from digitcli.data.strokes import fit_box, handwrite, split
 from digitcli.data.styles import STYLES, Style
-from digitcli.simulator import signs, writing
+from digitcli.simulator import signs, typefaces, writing
 from digitcli.simulator.letters import LETTERS
 from digitcli.simulator.world_styles import WORLD_STYLES
 
@@ -48,6 +46,15 @@ LETTER_STYLES = (
             "y": "4,20 10,48 34,52 56,18! 44,80 16,110",
             "y with a loop": "0,20 8,44 30,48 48,16! 40,60 22,96 4,90 20,64 70,40",
             "y of two strokes": "4,0 20,30 30,44 | 60,0 36,50 10,100",
+            "y, straight": "0,10 30,52 | 62,6 30,56 4,104",
+            "y, narrow": "6,6 12,40 30,44 46,8! 36,60 10,104",
+            "y with a deep cup": "0,14 2,44 24,56 50,40 58,4! 54,70 30,108 4,96",
+            "y, its tail straight": "4,4 8,34 30,44 52,4! 50,56 46,110",
+            "C, wide": "90,20 56,0 14,18 0,52 18,88 60,98 92,78",
+            "C, hooked": "56,26 62,8 36,0 8,26 2,64 24,96 66,88",
+            "A, round": "2,100 16,36 38,2 58,34 72,100 | 12,64 66,62",
+            "A, one stroke": "0,100 30,10 44,2 54,30 68,100! 40,62 14,60",
+            "A, leaning": "-10,98 50,0! 62,100 | 18,66 60,60",
             "C": "60,16 40,0 12,20 2,56 16,92 44,98 64,84",
             "c": "56,30 40,14 12,30 6,64 24,92 60,84",
             "a of one storey": "56,24 34,12 6,36 8,80 34,92 54,60 58,20! 58,70 76,92",
@@ -130,11 +137,11 @@ class Hand:
         strokes = [stroke * HEIGHT for stroke in signs.written(sign, self.rng)]
         return self._inked(strokes, 0.9 * self.shear)
 
-    def letter(self) -> Glyph:
-        """A letter that resembles no digit."""
+    def letter(self, in_word: bool = False) -> Glyph:
+        """A letter that resembles no digit; in_word: some may, since others stand beside it."""
         rng = self.rng
         if rng.uniform() < 0.5:
-            letters = _HERSHEY_LETTERS
+            letters = _WORD_LETTERS if in_word else _HERSHEY_LETTERS
             font = int(_HERSHEY[rng.integers(len(_HERSHEY))])
             ink = np.zeros((2 * HEIGHT, 3 * HEIGHT), np.uint8)
             thick = max(1, round(self.pen))
@@ -223,9 +230,10 @@ class Printer:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
-        every = faces()
-        self.face = str(every[rng.integers(len(every))])
+        every = typefaces.printed()
+        self.face = every[rng.integers(len(every))]
         self.weight = int(rng.integers(-1, 4))
+        self.width = float(np.exp(rng.normal(0, 0.12)))
         self.segments = bool(rng.uniform() < 0.15)
         self.thick = float(rng.uniform(4, 11))
 
@@ -244,15 +252,46 @@ class Printer:
 
     def sign(self, sign: str) -> Glyph:
         """A sign or digit."""
-        return _weighted(_printed(self.face, sign), self.weight)
+        return _weighted(_of_face(self.face, sign, self.width), self.weight)
 
-    def letter(self) -> Glyph:
-        """Any letter that is told from digits by its shape in print."""
-        return self.sign(_PRINTED_LETTERS[self.rng.integers(len(_PRINTED_LETTERS))])
+    def letter(self, in_word: bool = False) -> Glyph:
+        """Any letter that is told from digits by its shape in print or, in_word, by the others beside it."""
+        return self.sign(_printed_letter(in_word, self.rng))
 
     def scribble(self) -> Glyph:
         """A letter: nobody prints scribbles."""
         return self.letter()
+
+
+class Scribe:
+    """Somebody whose handwriting became a typeface, and who writes it a little differently each time."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        every = typefaces.written()
+        self.face = every[rng.integers(len(every))]
+        self.weight = int(rng.integers(-1, 4))
+        self.width = float(np.exp(rng.normal(0, 0.15)))
+        self.shear = float(rng.normal(0, 0.15))
+
+    def digit(self, digit: int) -> Glyph:
+        """One digit."""
+        return self.sign(str(digit))
+
+    def sign(self, sign: str) -> Glyph:
+        """A sign or digit."""
+        return _swayed(_weighted(_of_face(self.face, sign, self.width), self.weight), self.shear, self.rng)
+
+    def letter(self, in_word: bool = False) -> Glyph:
+        """Any letter that is told from digits by its shape or, in_word, by the others beside it."""
+        return self.sign(_printed_letter(in_word, self.rng))
+
+    def scribble(self) -> Glyph:
+        """A letter: typefaces have no scribbles."""
+        return self.letter()
+
+
+Writer = Hand | Printer | Scribe
 
 
 def cropped(ink: Ink, line: float) -> Glyph:
@@ -270,6 +309,16 @@ _HERSHEY = (
 )
 _HERSHEY_LETTERS = "ABCDEFHKMNPRTUVWXYacdefhkmnprtuvwxy"
 _PRINTED_LETTERS = "ABCDEFGHJKLMNPQRTUVWXYabcdefhkmnprtuvwxy"
+_WORD_LETTERS = _PRINTED_LETTERS + "eeeaaaooooiiilllssttrrnnhhuuddccmmgggbpqzjyIOSZQB"
+_OTHER_SIGNS = "%%%%€€£&@§!?°<>[]_~^"
+"""Signs that a reader of numbers should know are no digits."""
+
+
+def _printed_letter(in_word: bool, rng: np.random.Generator) -> str:
+    if not in_word and rng.uniform() < 0.12:
+        return _OTHER_SIGNS[rng.integers(len(_OTHER_SIGNS))]
+    letters = _WORD_LETTERS if in_word else _PRINTED_LETTERS
+    return letters[rng.integers(len(letters))]
 
 
 def _weighted(glyph: Glyph, weight: int) -> Glyph:
@@ -280,12 +329,36 @@ def _weighted(glyph: Glyph, weight: int) -> Glyph:
     return Glyph(np.asarray(change(ink, np.ones((2 * abs(weight),) * 2, np.uint8))), glyph.top - 4)
 
 
-@cache
-def _printed(face: str, text: str) -> Glyph:
-    font = ImageFont.truetype(face, 88)
-    page = Image.new("L", (220, 200))
-    ImageDraw.Draw(page).text((50, 140), text, 255, font, anchor="ls")
-    return cropped(np.asarray(page), 140)
+def _of_face(face: str, text: str, width: float) -> Glyph:
+    """A sign of a typeface, or of another where that has none; its digits are of HEIGHT."""
+    found = typefaces.drawn(face, text)
+    if found is None:
+        face = typefaces.printed()[0]
+        found = typefaces.drawn(face, text)
+    assert found
+    ink, top = found
+    scale = HEIGHT / typefaces.height(face)
+    size = (max(2, round(ink.shape[1] * scale * width)), max(2, round(ink.shape[0] * scale)))
+    return Glyph(np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA)), top * scale)
+
+
+def _swayed(glyph: Glyph, shear: float, rng: np.random.Generator) -> Glyph:
+    """The same by a hand that is never quite the same."""
+    room = HEIGHT // 4
+    ink = cv2.copyMakeBorder(glyph.ink, room, room, 2 * room, 2 * room, cv2.BORDER_CONSTANT, value=0)
+    rows, columns = np.mgrid[: ink.shape[0], : ink.shape[1]].astype(np.float32)
+    line = room - glyph.top
+    turn, push = rng.normal(0, 0.05), rng.normal(0, 1.6, (2, 2))
+    waves = rng.uniform(0.03, 0.1, (2, 2)) * rng.choice([-1, 1], (2, 2))
+    phases = rng.uniform(0, 6.28, 2)
+    x = columns + (shear + turn) * (rows - line)
+    y = rows - turn * (columns - ink.shape[1] / 2)
+    for each in range(2):
+        wave = np.sin(waves[each, 0] * columns + waves[each, 1] * rows + phases[each])
+        x += push[each, 0] * wave
+        y += push[each, 1] * wave
+    bent = cv2.remap(ink, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
+    return cropped(np.asarray(bent, np.uint8), line) if bent.any() else glyph
 
 
 def _style(digit: int, rng: np.random.Generator) -> int:

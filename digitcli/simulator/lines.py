@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.simulator import texts
+from digitcli.simulator import texts, typefaces
 from digitcli.simulator.grounds import ground, jpeg
-from digitcli.simulator.hands import HEIGHT, LETTER, Bank, Glyph, Hand, Printer
+from digitcli.simulator.hands import HEIGHT, LETTER, Bank, Glyph, Hand, Printer, Scribe, Writer
 from digitcli.simulator.page import log_uniform, noise
 
 LEAST_SEEN, BARELY_SEEN = 0.72, 0.4
@@ -39,17 +39,17 @@ class _Written:
 def line(rng: np.random.Generator, bank: Bank) -> Line:
     """A line as people hand it over: a number, an amount, a sum, one digit of many, or none."""
     choice = rng.uniform()
-    if choice < 0.36:
+    if choice < 0.32:
         return _cut(texts.amount(rng), rng, bank)
-    if choice < 0.5:
+    if choice < 0.43:
         return _cut(texts.number(rng), rng, bank)
-    if choice < 0.59:
+    if choice < 0.58:
         return _cut(texts.sum_(rng), rng, bank)
-    if choice < 0.62:
+    if choice < 0.635:
         return _cut(texts.with_words(rng), rng, bank)
-    if choice < 0.74:
+    if choice < 0.77:
         return _cut(texts.none(rng), rng, bank)
-    if choice < 0.86:
+    if choice < 0.875:
         return _cut(str(rng.integers(10)), rng, bank)
     return _one_of_many(rng, bank)
 
@@ -114,10 +114,7 @@ def _one_of_many(rng: np.random.Generator, bank: Bank) -> Line:
 
 
 def _write(text: str, rng: np.random.Generator, bank: Bank) -> _Written:
-    kind = rng.uniform()
-    hand = (
-        Printer(rng) if kind < (0.4 if text == LETTER else 0.09) else Hand(rng, bank if kind < 0.55 else None)
-    )
+    hand = _somebody(text, rng, bank)
     scribbled = rng.uniform() < 0.3
     small_zeros = rng.uniform(0.45, 0.95) if rng.uniform() < 0.3 and not isinstance(hand, Printer) else 1.0
     raised = rng.uniform(0, 1) * (rng.uniform() < 0.4)
@@ -135,11 +132,22 @@ def _write(text: str, rng: np.random.Generator, bank: Bank) -> _Written:
                 up = raised * (1 - small_zeros) * HEIGHT
                 glyph = _widened(glyph, flat)
         elif sign == LETTER:
-            glyph = hand.scribble() if scribbled else hand.letter()
+            in_word = LETTER * 3 in text and LETTER * 2 in text[max(0, place - 1) : place + 2]
+            glyph = hand.scribble() if scribbled else hand.letter(in_word)
         else:
             glyph = hand.sign(sign)
         glyphs.append((glyph, size, up))
     return _side_by_side(text, glyphs, hand, rng)
+
+
+def _somebody(text: str, rng: np.random.Generator, bank: Bank) -> Writer:
+    """Who writes a text, or what prints it."""
+    kind = rng.uniform()
+    if kind < (0.35 if text == LETTER else 0.12):
+        return Printer(rng)
+    if kind < (0.7 if text == LETTER else 0.34) and typefaces.written():
+        return Scribe(rng)
+    return Hand(rng, bank if kind < 0.67 else None)
 
 
 def _widened(glyph: Glyph, times: float) -> Glyph:
@@ -149,11 +157,17 @@ def _widened(glyph: Glyph, times: float) -> Glyph:
 
 
 def _side_by_side(
-    text: str, glyphs: list[tuple[Glyph, float, float]], hand: Hand | Printer, rng: np.random.Generator
+    text: str,
+    glyphs: list[tuple[Glyph, float, float]],
+    hand: Writer,
+    rng: np.random.Generator,
 ) -> _Written:
     spacing = rng.uniform(-0.08, 0.14) if rng.uniform() < 0.5 else rng.uniform(0.05, 0.45)
     if isinstance(hand, Printer):
         spacing = rng.uniform(0.06, 0.2)
+    elif rng.uniform() < 0.1:
+        spacing = rng.uniform(0.4, 1.2)
+    round_signs = rng.uniform(0.1, 0.9) if rng.uniform() < 0.4 else 0.0
     jitter = rng.uniform(0, 0.12)
     slope, wobble = rng.normal(0, 0.03), rng.uniform(0, 0.06) * (not isinstance(hand, Printer))
     joined = rng.uniform(0.3, 1) if rng.uniform() < 0.35 else 0.0
@@ -189,6 +203,10 @@ def _side_by_side(
             else None
         )
         x = rights[-1] + HEIGHT * (spacing + rng.normal(0, jitter) + (0.5 if rng.uniform() < 0.02 else 0))
+        if round_signs and any(each in "+-×÷=*(" for each in text[index : index + 2]):
+            x += HEIGHT * round_signs * rng.uniform(0.5, 1)
+        if LETTER in text[index : index + 2] != 2 * LETTER and rng.uniform() < 0.6:
+            x += HEIGHT * rng.uniform(0, 0.8)
         x = max(x, lefts[-1] + 0.25 * HEIGHT * (inner_right - inner_left > 10), lefts[-1] + 10)
     canvas = np.zeros((height, int(max([*rights, 0]) + 2.5 * HEIGHT)), np.uint8)
     for ink, left, top in placed:
@@ -213,7 +231,7 @@ def _join(
     canvas: NDArray[np.uint8],
     start: tuple[float, float],
     end: tuple[float, float],
-    hand: Hand | Printer,
+    hand: Writer,
     rng: np.random.Generator,
 ) -> None:
     """The pen stays on the paper from one digit to the next."""

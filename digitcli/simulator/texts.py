@@ -17,10 +17,10 @@ def amount(rng: np.random.Generator) -> str:
         whole = _grouped(whole, ".,'"[rng.choice(3, p=[0.65, 0.28, 0.07])])
     if rng.uniform() < 0.12:
         whole += ".,"[rng.integers(2)] + _digits(rng, 2)
-    before = rng.choice(["", "$", "#", "-", "=", "*"], p=[0.85, 0.04, 0.03, 0.04, 0.02, 0.02])
+    before = rng.choice(["", "$", "#", "-", "=", "*", LETTER], p=[0.81, 0.04, 0.03, 0.04, 0.02, 0.02, 0.04])
     after = rng.choice(
-        ["", "-", "=", ".-", ".", ",-", ",", "--", "#", "/", ":", "*"],
-        p=[0.5, 0.11, 0.1, 0.09, 0.08, 0.03, 0.03, 0.01, 0.02, 0.01, 0.01, 0.01],
+        ["", "-", "=", ".-", ".", ",-", ",", "--", "#", "/", ":", "*", LETTER],
+        p=[0.45, 0.11, 0.1, 0.09, 0.08, 0.03, 0.03, 0.01, 0.02, 0.01, 0.01, 0.01, 0.05],
     )
     return str(before + whole + after)
 
@@ -40,11 +40,11 @@ def number(rng: np.random.Generator) -> str:
 def sum_(rng: np.random.Generator) -> str:
     """A sum, with its result or not."""
     signs = "+-×÷=/:*"
-    likely = [0.24, 0.2, 0.26, 0.14, 0.0, 0.06, 0.06, 0.04]
+    likely = [0.22, 0.19, 0.28, 0.11, 0.0, 0.08, 0.04, 0.08]
     text = _digits(rng, int(rng.integers(1, 4)))
     for _ in range(rng.integers(1, 3)):
         text += signs[rng.choice(8, p=likely)] + _digits(rng, int(rng.integers(1, 4)))
-    if rng.uniform() < 0.2:
+    if rng.uniform() < 0.3:
         parts = text.partition("+") if "+" in text else text.partition("-")
         if parts[2]:
             text = f"({''.join(parts)})" if rng.uniform() < 0.4 else f"{parts[0]}{parts[1]}({parts[2]})"
@@ -60,17 +60,17 @@ def none(rng: np.random.Generator) -> str:
     choice = rng.uniform()
     if choice < 0.1:
         return ""
-    if choice < 0.7:
+    if choice < 0.58:
         return LETTER
-    if choice < 0.88:
+    if choice < 0.72:
         return "+×=.-÷.×+"[rng.integers(9)]
-    return LETTER * int(rng.integers(2, 7))
+    return LETTER * int(rng.integers(2, 10))
 
 
 def with_words(rng: np.random.Generator) -> str:
     """A number with letters beside it."""
     return (
-        LETTER * int(rng.integers(0, 5))
+        LETTER * int(rng.integers(0, 7))
         + _digits(rng, int(rng.integers(1, 6)))
         + LETTER * int(rng.integers(0, 4))
     )
