@@ -80,4 +80,5 @@ def test_a_line_seen_otherwise_is_still_a_strip(seed: int, width: int) -> None:
 def test_the_network_that_is_bundled_is_the_one_that_is_described() -> None:
     answer = line_network.build()(np.zeros((1, HEIGHT, 80, 1), np.float32)).numpy()
     assert answer.shape == (1, 1, 80 // STEP, line_network.OUTPUTS)
-    assert line.read(np.zeros((HEIGHT, 80), np.uint8)).shape == answer.shape[2:]
+    for model in line.MODELS:
+        assert line.read(np.zeros((HEIGHT, 80), np.uint8), model).shape == answer.shape[2:]

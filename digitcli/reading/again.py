@@ -41,8 +41,9 @@ _MISLED = {False: 0.7, True: 0.4}
 """Power of the classifier's probabilities where it doubts and, true, where ink is cut off as well: it sees
 less than a digit there, or more."""
 
-_NONE = 5.0
-"""Odds of there being no digit among what is doubtful at first sight, against those among all pictures."""
+_NONE = {False: 5.0, True: 4.0}
+"""Odds of there being no digit among what is doubtful at first sight and, true, where ink is cut off as well,
+against those among all pictures."""
 
 _SEVERAL = 0.03
 """What the classifier says of several digits, which it does not know."""
@@ -98,7 +99,7 @@ def _together(one: One, views: list[View], cut: bool = False) -> One:
     """By Bayes' rule; cut: whether ink is cut off."""
     row = np.zeros(CLASSES) if one.probabilities is None else one.probabilities.astype(float)
     expected = (np.append(row + _DOUBT, max(1 - row.sum(), 0) + _NO_DOUBT)) ** _MISLED[cut]
-    expected[-1] *= _NONE
+    expected[-1] *= _NONE[cut]
     seen = _seen(views)
     shares = seen * expected / expected.sum()
     several = max(1 - seen.sum(), 0) * _SEVERAL
