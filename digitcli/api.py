@@ -81,9 +81,10 @@ class Model:
         Raises ImageError if the picture cannot be read, or has several pages and none is named.
         """
         wanted = Pages(str(page)) if page is not None else EVERY_PAGE
-        source, *others = islice(split([_source(picture)], wanted), 2)
+        whole = _source(picture)
+        source, *others = islice(split([whole], wanted), 2)
         if others:
-            raise ImageError(f"{_source(picture).name} has several pages. Name one, as page=1.")
+            raise ImageError(f"{whole.name} has several pages. Name one, as page=1.")
         (result,) = prediction.predict(
             [source],
             self._classifier,

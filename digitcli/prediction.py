@@ -187,13 +187,12 @@ def predict_in(
     min_confidence: float = 0.0,
     time_limit: float = SECONDS,
     expect: Expect = ANY,
-    form: Form | None = None,
 ) -> Generator[Prediction, None, None]:
     """As `predict`, but all is read in processes that are there, and stay.
 
     model: a file for LiteRT, which each of them loads when it is first needed.
     """
-    read = _Reader(mode, min_confidence, None, time_limit, expect, form)
+    read = _Reader(mode, min_confidence, None, time_limit, expect, None)
     return _predict_in(workers, _batches(sources), read, model, views)
 
 

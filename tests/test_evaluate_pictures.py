@@ -81,6 +81,14 @@ def test_models_are_compared_on_whole_numbers(digitcli: Callable[..., Any], labe
     assert second["against_first"] == {"only_first": 0, "only_second": 0, "p": 1}
 
 
+def test_each_model_has_its_row_though_two_are_the_same(digitcli: Callable[..., Any], labels: Path) -> None:
+    bundled = str(Path(__file__).parents[1] / "digitcli" / "assets" / "model.tflite")
+    result = digitcli("evaluate", bundled, bundled, bundled, "--pictures", labels.with_name("packed.csv"))
+    figures, against = result.stdout.split("\n\n")
+    assert figures.count(bundled) == 3
+    assert against.count(bundled) == 2
+
+
 def test_the_report_shows_what_was_misread(digitcli: Callable[..., Any], labels: Path) -> None:
     digitcli("evaluate", "--pictures", labels, "--report", "page")
     page = Path("page/report.html").read_text()

@@ -225,6 +225,19 @@ def test_a_drafted_form_reads_what_is_filled_in(digitcli: Callable[..., Any]) ->
     assert "exists already" in again.stderr
 
 
+def test_a_blank_may_be_called_anything(digitcli: Callable[..., Any]) -> None:
+    BLANK.save('a "blank".png')
+    assert digitcli("form", "draft", 'a "blank".png', "--output", "form.toml").exit_code == 0
+    assert read_form(Path("form.toml")).blank == Path('a "blank".png')
+
+
+@pytest.mark.parametrize("option", [["--single"], ["--top-k", "2"], ["--min-confidence", "0.9"], ["--show"]])
+def test_what_a_form_does_not_heed_is_wrong_usage(digitcli: Callable[..., Any], option: list[str]) -> None:
+    result = digitcli("predict", "page.png", "--region", "a=1,1,9,9", *option)
+    assert result.exit_code == 2
+    assert "--form and --region go without" in result.stderr
+
+
 def test_a_blank_without_boxes_is_told(digitcli: Callable[..., Any]) -> None:
     Image.new("L", (300, 200), 255).save("blank.png")
     assert "no boxes were found" in digitcli("form", "draft", "blank.png").stderr

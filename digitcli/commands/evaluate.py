@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from digitcli.classifiers import Classifier
     from digitcli.data.digits import DataSet, Digits
     from digitcli.evaluation import Scores
-    from digitcli.evaluation.comparison import Contender
+    from digitcli.evaluation.comparison import Comparison, Contender
     from digitcli.evaluation.robustness import Robustness
     from digitcli.output import Output
     from digitcli.runs import FoundModel
@@ -230,11 +230,17 @@ def _show_side_by_side(models: Sequence[Contender], out: Output) -> None:
         ),
         right=numbers,
     )
+    show_against_first([(each.model, each.against_first) for each in models], out)
+
+
+def show_against_first(models: Sequence[tuple[str, Comparison | None]], out: Output) -> None:
+    """A table of what tells each model from the first, which has no comparison."""
+    numbers = ["only first right", "only this right", "p"]
     out.lines("")
     out.table(
-        ["against the first", "only first right", "only this right", "p"],
-        ([each.model, *astuple(each.against_first)] for each in models if each.against_first),
-        right=["only first right", "only this right", "p"],
+        ["against the first", *numbers],
+        ([model, *astuple(against)] for model, against in models if against),
+        right=numbers,
     )
 
 

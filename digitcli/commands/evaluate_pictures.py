@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from digitcli.classifiers import Classifier
+from digitcli.commands.evaluate import show_against_first
 from digitcli.evaluation.pictures import (
     PictureScores,
     Summary,
@@ -45,17 +46,10 @@ def score_pictures(
     else:
         out.table(
             ["model", *_NUMBERS],
-            _rows(dict(zip(names, [each.all for each in results], strict=True))),
+            _rows(zip(names, [each.all for each in results], strict=True)),
             right=_NUMBERS,
         )
-        out.lines("")
-        numbers = ["only first right", "only this right", "p"]
-        rows = [
-            [name, each.only_first, each.only_second, each.p]
-            for name, each in zip(names, comparisons, strict=True)
-            if each
-        ]
-        out.table(["against the first", *numbers], rows, right=numbers)
+        show_against_first(list(zip(names, comparisons, strict=True)), out)
     page = None
     if report is not None:
         from digitcli.evaluation.pictures_report import write
@@ -90,17 +84,17 @@ def _as_dict(scores: PictureScores) -> dict[str, Any]:
 
 
 def _show(scores: PictureScores, out: Output) -> None:
-    out.table(["", *_NUMBERS], _rows({"all": scores.all}), right=_NUMBERS)
+    out.table(["", *_NUMBERS], _rows([("all", scores.all)]), right=_NUMBERS)
     for column, its in scores.groups.items():
         out.lines("")
-        out.table([column, *_NUMBERS], _rows(its), right=_NUMBERS)
+        out.table([column, *_NUMBERS], _rows(its.items()), right=_NUMBERS)
     if scores.risks:
         out.lines("")
         rows = [[f"{share:.0%}", f"{wrong:.1%}"] for share, wrong in scores.risks.items()]
         out.table(["surest answers", "wrong"], rows, right=["surest answers", "wrong"])
 
 
-def _rows(summaries: dict[str, Summary]) -> list[list[str]]:
+def _rows(summaries: Iterable[tuple[str, Summary]]) -> list[list[str]]:
     return [
         [
             name,
@@ -111,5 +105,5 @@ def _rows(summaries: dict[str, Summary]) -> list[list[str]]:
             f"{each.no_answer:.1%}",
             "" if each.digit_errors is None else f"{each.digit_errors:.1%}",
         ]
-        for name, each in summaries.items()
+        for name, each in summaries
     ]

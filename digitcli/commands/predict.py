@@ -133,7 +133,7 @@ def predict(
         typer.Option(
             metavar="SECONDS",
             min=0.1,
-            help="Give up a picture that takes more computing than 2 s.",
+            help=f"Give up a picture that takes more computing than {SECONDS:g} s.",
             show_default=False,
             rich_help_panel=options.RUNNING,
         ),
@@ -174,8 +174,11 @@ def predict(
         raise UsageError(f"{expect} is known of a number; leave --single and --top-k out.")
     mode: prediction.Mode = "single" if single else "many" if many else "auto"
     fields = _form(form, region, expect)
-    if fields and (single or top_k > 1 or annotate or show or engine is options.Engine.RAY):
-        raise UsageError("--form and --region go without --single, --top-k, --annotate, --show and Ray.")
+    alone = single or top_k > 1 or min_confidence or annotate or show or engine is options.Engine.RAY
+    if fields and alone:
+        raise UsageError(
+            "--form and --region go without --single, --top-k, --min-confidence, --annotate, --show and Ray."
+        )
     layout = Layout(mode, top_k, signs, tuple(each.name for each in fields.fields) if fields else ())
     if engine is options.Engine.RAY:
         from digitcli.commands.predict_parts import predict_parts

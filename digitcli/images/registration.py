@@ -94,7 +94,21 @@ class Blank:
         if not _is_a_view(way, grey.shape[:2]):
             return None
         laid = cv2.warpPerspective(grey, way, self._grey.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-        return way if _in_common(self._grey, np.asarray(laid, np.uint8)) >= _SEEN else None
+        return way if self._in_common(np.asarray(laid, np.uint8)) >= _SEEN else None
+
+    def _in_common(self, laid: Grey) -> float:
+        """The share of the blank's parts, of those with print, whose print is on the sheet."""
+        print_, each = self._print_by_parts
+        near = cv2.dilate(_ink(laid), np.ones((_NEAR, _NEAR), np.uint8)) > 0
+        seen = _by_parts(print_ * near)
+        with_print = each >= _PRINT / _PART**2
+        return float((seen[with_print] >= _FOUND * each[with_print]).mean()) if with_print.any() else 0.0
+
+    @cached_property
+    def _print_by_parts(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Where the blank has print, 0 or 1, and how much of each part that is."""
+        print_ = (_ink(self._grey) > 0).astype(np.float32)
+        return print_, _by_parts(print_)
 
 
 @cache
@@ -133,15 +147,10 @@ def _is_a_view(found: NDArray[np.float64], shape: tuple[int, ...]) -> bool:
     return bool((turns > 0).all() and lengths.min() > 0.2 * lengths.max() * min(shape) / max(shape))
 
 
-def _in_common(blank: Grey, laid: Grey) -> float:
-    """The share of the blank's parts, of those with print, whose print is on the sheet."""
-    printed = (_ink(blank) > 0).astype(np.float32)
-    near = cv2.dilate(_ink(laid), np.ones((_NEAR, _NEAR), np.uint8)) > 0
-    parts = (-(-blank.shape[1] // _PART), -(-blank.shape[0] // _PART))
-    each = cv2.resize(printed, parts, interpolation=cv2.INTER_AREA)
-    seen = cv2.resize(printed * near, parts, interpolation=cv2.INTER_AREA)
-    with_print = each >= _PRINT / _PART**2
-    return float((seen[with_print] >= _FOUND * each[with_print]).mean()) if with_print.any() else 0.0
+def _by_parts(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of each square of _PART pixels."""
+    parts = (-(-pixels.shape[1] // _PART), -(-pixels.shape[0] // _PART))
+    return np.asarray(cv2.resize(pixels, parts, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _ink(grey: Grey) -> Grey:

@@ -8,7 +8,9 @@ from typing import BinaryIO
 MOST_PAGES = 10_000
 """Frames that are looked at. To read one, its decoder walks past all before it."""
 
-_BEGINNINGS = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
+BEGINNINGS = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
+"""The first four bytes of a TIFF, or of a BigTIFF, and the order of the others."""
+
 _NEW_SUBFILE_TYPE, _REDUCED = 254, 1
 """The first tag that a directory of a frame may have, and the bit of a copy that is reduced, as a preview."""
 
@@ -19,7 +21,7 @@ def pages(file: BinaryIO) -> tuple[list[int], str | None]:
     None at all if the file is no TIFF. Frames that hold a reduced copy of another are not pages.
     """
     head = file.read(16)
-    order = _BEGINNINGS.get(head[:4])
+    order = BEGINNINGS.get(head[:4])
     if not order:
         return [], None
     big = b"+" in head[:4]

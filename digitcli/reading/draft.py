@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import cv2
@@ -46,7 +47,7 @@ def draft(blank: Image.Image) -> list[Drafted]:
 
 def as_toml(fields: list[Drafted], blank: str) -> str:
     """The form to correct, as `reading.forms.read_form` takes it. blank: its picture, beside the file."""
-    lines = [f'blank = "{blank}"']
+    lines = [f"blank = {json.dumps(blank, ensure_ascii=False)}"]  # whose strings are TOML's as well
     for number, each in enumerate(fields, 1):
         lines += ["", "[[field]]", f'name = "field{number}"', f"box = {list(each.box)}"]
         lines += [f"length = {each.cells}"] if each.cells > 1 else []

@@ -225,7 +225,25 @@ class Hand:
         return cropped(np.asarray(cv2.warpAffine(ink, warp, size), np.uint8), line)
 
 
-class Printer:
+class _Typeface:
+    """Who has letters as a typeface has them."""
+
+    rng: np.random.Generator
+
+    def sign(self, sign: str) -> Glyph:
+        """A sign or digit."""
+        raise NotImplementedError
+
+    def letter(self, in_word: bool = False) -> Glyph:
+        """Any letter that is told from digits by its shape or, in_word, by the others beside it."""
+        return self.sign(_printed_letter(in_word, self.rng))
+
+    def scribble(self) -> Glyph:
+        """A letter: typefaces have no scribbles."""
+        return self.letter()
+
+
+class Printer(_Typeface):
     """A typeface, as a hand that writes all alike."""
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -254,16 +272,8 @@ class Printer:
         """A sign or digit."""
         return _weighted(_of_face(self.face, sign, self.width), self.weight)
 
-    def letter(self, in_word: bool = False) -> Glyph:
-        """Any letter that is told from digits by its shape in print or, in_word, by the others beside it."""
-        return self.sign(_printed_letter(in_word, self.rng))
 
-    def scribble(self) -> Glyph:
-        """A letter: nobody prints scribbles."""
-        return self.letter()
-
-
-class Scribe:
+class Scribe(_Typeface):
     """Somebody whose handwriting became a typeface, and who writes it a little differently each time."""
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -281,14 +291,6 @@ class Scribe:
     def sign(self, sign: str) -> Glyph:
         """A sign or digit."""
         return _swayed(_weighted(_of_face(self.face, sign, self.width), self.weight), self.shear, self.rng)
-
-    def letter(self, in_word: bool = False) -> Glyph:
-        """Any letter that is told from digits by its shape or, in_word, by the others beside it."""
-        return self.sign(_printed_letter(in_word, self.rng))
-
-    def scribble(self) -> Glyph:
-        """A letter: typefaces have no scribbles."""
-        return self.letter()
 
 
 Writer = Hand | Printer | Scribe

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO
 
 from digitcli.errors import ImageError, UsageError
@@ -38,12 +39,13 @@ class Pages:
 
     def __post_init__(self) -> None:
         """Raises UsageError if it makes no sense."""
-        self._ranges()
+        _ = self._ranges
 
     def __contains__(self, page: int) -> bool:
         """Whether it is one of them."""
-        return not self.text or any(first <= page <= last for first, last in self._ranges())
+        return not self.text or any(first <= page <= last for first, last in self._ranges)
 
+    @cached_property
     def _ranges(self) -> list[tuple[int, float]]:
         try:
             parts = [part.partition("-") for part in self.text.split(",")] if self.text else []
@@ -120,7 +122,7 @@ def _kind(source: Source) -> str | None:
 
 
 def _kind_of(head: bytes) -> str | None:
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if head[:4] in tiff.BEGINNINGS:
         return "tiff"
     return "pdf" if head.lstrip(_BLANK).startswith(b"%PDF-") else None
 
