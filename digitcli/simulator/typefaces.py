@@ -22,12 +22,12 @@ FOLDER = "DIGITCLI_TYPEFACES"
 _WRITTEN = """
 aguafina-script allura annie-use-your-telescope architects-daughter arizonia bad-script ballet
 beth-ellen bilbo borel cabin-sketch caveat caveat-brush cedarville-cursive chilanka clicker-script
-comforter-brush comic-neue coming-soon condiment cookie crafty-girls cute-font damion dancing-script
+comforter-brush comic-neue coming-soon cookie crafty-girls cute-font damion dancing-script
 darumadrop-one dekko delius east-sea-dokdo edu-au-vic-wa-nt-hand edu-au-vic-wa-nt-pre
-edu-nsw-act-foundation edu-qld-beginner edu-sa-beginner edu-tas-beginner euphoria-script felipa
+edu-nsw-act-foundation edu-qld-beginner edu-sa-beginner edu-tas-beginner felipa
 fuzzy-bubbles gaegu gamja-flower give-you-glory gloria-hallelujah gochi-hand gowun-dodum grape-nuts
 great-vibes hachi-maru-pop handlee herr-von-muellerhoff hi-melody homemade-apple indie-flower
-italianno itim jim-nightshade julee just-me-again-down-here kalam kaushan-script kavivanar klee-one
+italianno itim jim-nightshade just-me-again-down-here kalam kaushan-script kavivanar klee-one
 kristi league-script licorice liu-jian-mao-cao long-cang loved-by-the-king ma-shan-zheng mali
 mansalva marck-script mea-culpa meddon merienda molle montez mr-bedfort mr-dafoe mr-de-haviland
 mrs-saint-delafield ms-madi mynerve nanum-pen-script neucha niconne norican nothing-you-could-do
@@ -43,7 +43,7 @@ reenie-beanie rock-salt rouge-script ruge-boogie ruthie sacramento satisfy schoo
 sedgwick-ave send-flowers shadows-into-light shadows-into-light-two short-stack single-day solitreo
 square-peg sriracha stalemate sue-ellen-francisco sunshiney swanky-and-moo-moo tangerine
 the-girl-next-door vibur vujahday-script waiting-for-the-sunrise walter-turncoat waterfall
-yellowtail yeon-sung yomogi yuji-boku zen-kurenaido zeyada zhi-mang-xing
+yellowtail yomogi yuji-boku zen-kurenaido zeyada zhi-mang-xing
 """
 _PRINTED = """
 abril-fatface alfa-slab-one allerta-stencil anton archivo-narrow arimo arvo b612-mono barlow
