@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,13 +18,20 @@ LEAST_SEEN, BARELY_SEEN = 0.72, 0.4
 
 _DIGITS = "0123456789"
 
+Box = tuple[int, int, int, int]
+
 
 @dataclass(frozen=True)
 class Line:
-    """pixels: (height, width) uint8, grey. text: what is there; a run of letters is one LETTER."""
+    """A line as a picture.
+
+    pixels: (height, width) uint8, grey. text: what is there; a run of letters is one LETTER.
+    box: where its ink is, or that of the digit it was cut out round: left, top, width, height in its pixels.
+    """
 
     pixels: NDArray[np.uint8]
     text: str
+    box: Box
 
 
 @dataclass
@@ -54,7 +61,20 @@ def line(rng: np.random.Generator, bank: Bank) -> Line:
     return _one_of_many(rng, bank)
 
 
-def _cut(text: str, rng: np.random.Generator, bank: Bank) -> Line:
+def close_up(rng: np.random.Generator) -> Line:
+    """One digit, alone or with what is in view of its neighbours, or none: as contour code cuts it out.
+
+    Nothing of it is MNIST's.
+    """
+    choice = rng.uniform()
+    if choice < 0.36:
+        return _cut(texts.none(rng), rng, None)
+    if choice < 0.78:
+        return _cut(str(rng.integers(10)), rng, None)
+    return _one_of_many(rng, None)
+
+
+def _cut(text: str, rng: np.random.Generator, bank: Bank | None) -> Line:
     """A text with the paper round it, more or less of it, or cut."""
     written = _write(text, rng, bank)
     left, top, width, height = (
@@ -75,7 +95,7 @@ def _cut(text: str, rng: np.random.Generator, bank: Bank) -> Line:
     return _pictured(written, window, rng)
 
 
-def _one_of_many(rng: np.random.Generator, bank: Bank) -> Line:
+def _one_of_many(rng: np.random.Generator, bank: Bank | None) -> Line:
     """One digit cut out tight, with what is in view of its neighbours, which does not count."""
     before = str(
         rng.choice(["", "", "1", "2", "-", str(rng.integers(10)), "." + str(rng.integers(10)), LETTER])
@@ -108,12 +128,12 @@ def _one_of_many(rng: np.random.Generator, bank: Bank) -> Line:
             end = max(end, written.rights[at + 1] + 2)
     up, down = rng.uniform(-0.03, 0.3, 2) * tall
     window = (int(start), int(top - up), int(np.ceil(end)), int(bottom + down))
-    pixels = _pictured(written, window, rng).pixels
+    pictured = _pictured(written, window, rng, (int(left), int(right)))
     tail = after[0] if after and after[0] in ".,:-/" and end >= written.rights[at + 1] else ""
-    return Line(pixels, digit + tail)
+    return replace(pictured, text=digit + tail)
 
 
-def _write(text: str, rng: np.random.Generator, bank: Bank) -> _Written:
+def _write(text: str, rng: np.random.Generator, bank: Bank | None) -> _Written:
     hand = _somebody(text, rng, bank)
     scribbled = rng.uniform() < 0.3
     small_zeros = rng.uniform(0.45, 0.95) if rng.uniform() < 0.3 and not isinstance(hand, Printer) else 1.0
@@ -140,7 +160,7 @@ def _write(text: str, rng: np.random.Generator, bank: Bank) -> _Written:
     return _side_by_side(text, glyphs, hand, rng)
 
 
-def _somebody(text: str, rng: np.random.Generator, bank: Bank) -> Writer:
+def _somebody(text: str, rng: np.random.Generator, bank: Bank | None) -> Writer:
     """Who writes a text, or what prints it."""
     kind = rng.uniform()
     if kind < (0.35 if text == LETTER else 0.12):
@@ -244,13 +264,23 @@ def _join(
     cv2.polylines(canvas, [np.rint(curve * 16).astype(np.int32)], False, 255, thick, cv2.LINE_AA, 4)
 
 
-def _pictured(written: _Written, window: tuple[int, int, int, int], rng: np.random.Generator) -> Line:
-    """What a window (left, top, right, bottom) of the writing shows, on paper and through a camera."""
+def _pictured(
+    written: _Written,
+    window: tuple[int, int, int, int],
+    rng: np.random.Generator,
+    columns: tuple[int, int] | None = None,
+) -> Line:
+    """What a window (left, top, right, bottom) of the writing shows, on paper and through a camera.
+
+    columns: of the writing, where what the picture is cut out round begins and ends.
+    """
     left, top, right, bottom = window
     text = _seen(written, left, right)
     canvas = written.ink
     if rng.uniform() < 0.7 and canvas.any():
         canvas = _elastic(canvas, rng)
+    first, last = columns or (0, canvas.shape[1])
+    x, y, width, height = cv2.boundingRect(canvas[:, first:last])
     if rng.uniform() < 0.35:
         canvas = _beside(canvas, written, rng)
     above, before = max(0, -top), max(0, -left)
@@ -265,7 +295,16 @@ def _pictured(written: _Written, window: tuple[int, int, int, int], rng: np.rand
     sized = np.asarray(cv2.resize(ink, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
     cover = sized / np.float32(255)
     pixels = _on_paper(cover, small, rng)
-    return Line(_taken(pixels, small, rng), text)
+    across, down = shape[1] / max(ink.shape[1], 1), shape[0] / max(ink.shape[0], 1)
+    box = (x + first - left) * across, (y - top) * down, width * across, height * down
+    return Line(_taken(pixels, small, rng), text, _within(box, shape))
+
+
+def _within(box: tuple[float, float, float, float], shape: tuple[int, int]) -> Box:
+    """What of a box is in a picture of (height, width), in whole pixels."""
+    left, top = max(0, round(box[0])), max(0, round(box[1]))
+    right, bottom = min(shape[1], round(box[0] + box[2])), min(shape[0], round(box[1] + box[3]))
+    return left, top, max(0, right - left), max(0, bottom - top)
 
 
 def _on_paper(cover: NDArray[np.float32], small: float, rng: np.random.Generator) -> NDArray[np.float32]:
