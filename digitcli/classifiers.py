@@ -125,7 +125,7 @@ def load(
     if views < 1:
         raise UsageError(f"At least one view of each picture is needed, got {views}.")
     kind = recognise(path)
-    if path != BUNDLED:
+    if path.parent != BUNDLED.parent:
         from digitcli import trial  # the bundled model should not pay for its import
 
         if trust:

@@ -22,6 +22,7 @@ from digitcli.commands.doctor import doctor
 from digitcli.commands.evaluate import evaluate
 from digitcli.commands.export import export
 from digitcli.commands.predict import predict
+from digitcli.commands.review import review
 from digitcli.commands.train import train
 from digitcli.errors import DigitcliError, Interrupted, OutputError, kind_of
 from digitcli.output import Stdout, print_json, printable
@@ -169,7 +170,7 @@ def _root(
     pass
 
 
-for command in (train, evaluate, predict, export, doctor):
+for command in (train, evaluate, predict, review, export, doctor):
     app.command()(command)
 app.add_typer(data.app, name=DATA)
 app.add_typer(form.app, name=FORM)

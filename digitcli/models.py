@@ -143,6 +143,9 @@ PRESETS = {
 
 DEFAULT_PRESET = "cnn"
 
+GOING_ON = Recipe(lr=0.001, schedule="cosine", epochs=2, augment=True, average=0.99)
+"""To go on from a trained network with a few digits more."""
+
 
 def preset(name: str) -> Preset:
     """The preset of that name. Raises UsageError, with the nearest name, if there is none."""
@@ -220,8 +223,12 @@ def ensemble(members: Sequence[Any]) -> Any:
 
 def last_layers(model: Any) -> list[Any]:
     """The dense layers that give the logits: one, or one of each member of an ensemble."""
-    members = [layer for layer in model.layers if layer.name.startswith("member_")]
-    return [network.get_layer(LOGITS_LAYER) for network in members or [model]]
+    return [network.get_layer(LOGITS_LAYER) for network in members(model)]
+
+
+def members(model: Any) -> list[Any]:
+    """The networks of an ensemble, or the one that the model is."""
+    return [layer for layer in model.layers if layer.name.startswith("member_")] or [model]
 
 
 def _convolutions(spec: ModelSpec) -> Iterator[tuple[int, int, int, bool]]:

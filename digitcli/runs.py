@@ -29,7 +29,9 @@ HISTORY = "history.csv"
 UNFINISHED = ".unfinished"
 """What is added to the name of a run while its training is not finished, see training/unfinished.py."""
 BUNDLED = Path(__file__).parent / "assets" / LITERT_MODEL
-"""Comes with digitcli, for those who never trained; its card lies beside it."""
+"""Comes with digitcli, for those who never trained, as a run; its card lies beside it."""
+BUNDLED_NAME = "bundled"
+"""What it is called where a model is named."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,14 @@ class FoundModel:
     path: Path
     run: Path | None
     description: str
+
+    @property
+    def name(self) -> str:
+        """What to call it, or an export of it."""
+        if self.path.parent == BUNDLED.parent:
+            return BUNDLED_NAME
+        # Resolved, since the name of "." is empty.
+        return self.run.resolve().name if self.run else self.path.resolve().stem
 
 
 def free_directories(name: str) -> Iterator[Path]:
@@ -87,16 +97,18 @@ def newest() -> Path | None:
 def find_model(path: Path | None = None, *, prefer: str = LITERT_MODEL) -> FoundModel:
     """The model that `path` means: a run directory, a model file or folder.
 
-    Without a path it is the newest run, else the bundled model.
+    Without a path it is the newest run, else the bundled model, which "bundled" means too.
     prefer: which of a run's two model files to take, if both are there.
     Raises ModelError if there is nothing at `path`.
     """
     if path is None:
         run = newest()
         if run is None:
-            return FoundModel(BUNDLED, None, "the one that comes with digitcli")
+            return _bundled(prefer)
         return FoundModel(_model_of(run, prefer), run, f"the newest run, {run}")
     if not path.exists():
+        if str(path) == BUNDLED_NAME:
+            return _bundled(prefer)
         if unfinished(path).exists():
             raise ModelError(
                 f"The training of {path} is not finished. Go on with it: digitcli train --resume {path}"
@@ -106,6 +118,10 @@ def find_model(path: Path | None = None, *, prefer: str = LITERT_MODEL) -> Found
         return FoundModel(_model_of(path, prefer), path, f"the run {path}")
     run = path.parent if (path.parent / RECORD).exists() else None
     return FoundModel(path, run, str(path))
+
+
+def _bundled(prefer: str) -> FoundModel:
+    return FoundModel(_model_of(BUNDLED.parent, prefer), BUNDLED.parent, "the one that comes with digitcli")
 
 
 def _model_of(run: Path, prefer: str) -> Path:

@@ -84,7 +84,8 @@ def test_without_any_run_the_bundled_model_is_taken():
     found = runs.find_model()
     assert found.path == runs.BUNDLED
     assert found.path.stat().st_size < 1_000_000
-    assert found.run is None
+    assert found.run == runs.BUNDLED.parent
+    assert found.name == "bundled"
     assert found.description == "the one that comes with digitcli"
 
 

@@ -78,9 +78,7 @@ def export(
     suffix = exporting.suffix(format)
     found = runs.find_model(source or model, prefer=runs.KERAS_MODEL)
     out.note(f"Model: {found.description}.")
-    # Resolved, since the name of "." is empty.
-    name = found.run.resolve().name if found.run else found.path.resolve().stem
-    target = output or Path(name + (suffix or "-exports"))
+    target = output or Path(found.name + (suffix or "-exports"))
     if not force:
         require_free(target)
     dataset = options.read_data(data, out)
@@ -90,8 +88,8 @@ def export(
             format,
             target,
             dataset,
-            name=name,
-            license="Apache-2.0" if found.path == runs.BUNDLED else license,
+            name=found.name,
+            license="Apache-2.0" if found.run == runs.BUNDLED.parent else license,
             force=force,
             trust=out.warn if trust else None,
             on_progress=progress,

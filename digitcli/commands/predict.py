@@ -128,6 +128,14 @@ def predict(
         Path | None,
         typer.Option(metavar="FILE|DIR", help="Draw it on a copy of each picture.", rich_help_panel=_OUTPUT),
     ] = None,
+    save_digits: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep each digit there, for review.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
     time_limit: Annotated[
         float,
         typer.Option(
@@ -174,16 +182,17 @@ def predict(
         raise UsageError(f"{expect} is known of a number; leave --single and --top-k out.")
     mode: prediction.Mode = "single" if single else "many" if many else "auto"
     fields = _form(form, region, expect)
-    alone = single or top_k > 1 or min_confidence or annotate or show or engine is options.Engine.RAY
-    if fields and alone:
+    alone = single or top_k > 1 or min_confidence or annotate or show or save_digits
+    if fields and (alone or engine is options.Engine.RAY):
         raise UsageError(
-            "--form and --region go without --single, --top-k, --min-confidence, --annotate, --show and Ray."
+            "--form and --region go without --single, --top-k, --min-confidence, --annotate, --show, "
+            "--save-digits and Ray."
         )
     layout = Layout(mode, top_k, signs, tuple(each.name for each in fields.fields) if fields else ())
     if engine is options.Engine.RAY:
         from digitcli.commands.predict_parts import predict_parts
 
-        folder = _folder(output, format, show=show, annotate=annotate)
+        folder = _folder(output, format, show=show, copies=annotate or save_digits)
         out = options.output("predict", as_json, quiet, verbose, debug)
         predict_parts(
             pictures,
@@ -236,6 +245,10 @@ def predict(
             form=fields,
         )
         results = _counted(predictions, tally)
+        if save_digits:
+            from digitcli.review.saved import SavedDigits
+
+            results = SavedDigits(save_digits).keeping(results)
         # Results that come one by one on the terminal show the progress themselves.
         one_by_one = show or format in (Format.PLAIN, Format.CSV, Format.JSONL)
         if out.shows_progress and not (one_by_one and out.is_terminal and not output):
@@ -298,14 +311,14 @@ def _format(format: Format | None, output: Path | None, as_json: bool, show: boo
     return format
 
 
-def _folder(output: Path | None, format: Format | None, *, show: bool, annotate: Path | None) -> Path:
+def _folder(output: Path | None, format: Format | None, *, show: bool, copies: Path | None) -> Path:
     """Where the parts go. Raises UsageError if the options do not fit."""
     if not output:
         raise UsageError("--engine ray needs --output, a folder for its results.")
     if format not in (None, Format.PARQUET):
         raise UsageError(f"--engine ray writes Parquet, so leave --format {format} out.")
-    if show or annotate:
-        raise UsageError("--show and --annotate are for --engine local, so leave them out.")
+    if show or copies:
+        raise UsageError("--show, --annotate and --save-digits are for --engine local, so leave them out.")
     if re.match(r"[a-z][a-z0-9+.-]+:/", str(output)):
         raise UsageError(f"--output {output} is an address. Name a folder that all machines share.")
     return output

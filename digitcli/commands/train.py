@@ -46,6 +46,14 @@ def train(
             metavar="RUN", help="Go on with a training that was stopped, as if it had never been stopped."
         ),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="RUN|bundled",
+            help="Go on from a trained model, with other data. For corrected digits: --data DIR+mnist.",
+        ),
+    ] = None,
     hidden: Annotated[
         str | None,
         typer.Option(metavar="512,64", help="Units of the hidden layers.", rich_help_panel=Network),
@@ -160,6 +168,8 @@ def train(
 
       digitcli train --preset mlp-512-64 --tune 8 --engine ray
 
+      digitcli train --from bundled --data mine+mnist
+
       digitcli train --resume MNIST/runs/cnn-lr0.008-e18
 
       digitcli train --workers a:5000,b:5000 --index 0
@@ -181,25 +191,35 @@ def train(
     if tune is not None and cluster:
         raise UsageError("--tune has its own way to several machines, --address, instead of workers.")
     from digitcli.files import require_free
-    from digitcli.training.config import configure
+    from digitcli.training.config import configure, configure_from
 
-    config = configure(
-        preset,
-        seed=seed,
-        patience=patience,
-        members=ensemble,
-        time_budget=options.seconds("--time-budget", time_budget),
-        model={"hidden": options.integers("--hidden", hidden), "dropout": dropout},
-        recipe={
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "lr": lr,
-            "optimizer": optimizer,
-            "schedule": schedule,
-            "augment": augment,
-            "val_split": val_split,
-        },
-    )
+    seconds = options.seconds("--time-budget", time_budget)
+    recipe = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "optimizer": optimizer,
+        "schedule": schedule,
+        "augment": augment,
+        "val_split": val_split,
+    }
+    if start:
+        if hidden or dropout is not None or ensemble or tune or "preset" in _given(context):
+            raise UsageError(
+                "--from goes on with the network that is there, so --preset, --hidden, --dropout, --ensemble "
+                "and --tune contradict it. Leave them out."
+            )
+        config = configure_from(start, seed=seed, patience=patience, time_budget=seconds, recipe=recipe)
+    else:
+        config = configure(
+            preset,
+            seed=seed,
+            patience=patience,
+            members=ensemble,
+            time_budget=seconds,
+            model={"hidden": options.integers("--hidden", hidden), "dropout": dropout},
+            recipe=recipe,
+        )
     first = cluster is None or cluster.index == 0
     if output is not None and not force and first:
         require_free(output)
@@ -253,17 +273,22 @@ def train(
 
 def _data_to_resume(context: typer.Context, data: str) -> str | None:
     """--data, if it was given. Raises UsageError for options that a resumed training has already."""
-    given = {
-        name
-        for name in context.params
-        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
-    }
+    given = _given(context)
     for name in sorted(given - _TO_RESUME_WITH):
         raise UsageError(
             f"--{name.replace('_', '-')} contradicts --resume, which goes on as the training was begun. "
             "Leave it out."
         )
     return data if "data" in given else None
+
+
+def _given(context: typer.Context) -> set[str]:
+    """The options that were given."""
+    return {
+        name
+        for name in context.params
+        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
+    }
 
 
 def _require_engine(

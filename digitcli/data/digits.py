@@ -73,6 +73,8 @@ class DataSet:
 
     others: (n, 28, 28) uint8, what a picture may look like that is no digit, to be trained on too; None if
         the source has no such pictures.
+    few: digits labelled by hand, to be learnt beside the many of `train` as if there were more of them.
+    by_hand: whether all of `train` is such.
     origin: how it was found, to be shown to the user ("MNIST in data/mnist (verified)").
     warning: what the user must know about it, if it is not what was asked for.
     At least one of the parts is there.
@@ -83,6 +85,8 @@ class DataSet:
     origin: str
     warning: str | None = None
     others: NDArray[np.uint8] | None = None
+    few: Digits | None = None
+    by_hand: bool = False
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -90,6 +94,7 @@ class DataSet:
         return {
             "train": self.train.sha256 if self.train else None,
             "others": 0 if self.others is None else len(self.others),
+            **({"few": self.few.sha256} if self.few else {}),
             "test": self.test.sha256 if self.test else None,
         }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from digitcli.data import formats, mnist
+from digitcli.data import formats, mnist, reviewed
 from digitcli.data.digits import DataSet, Digits
 from digitcli.errors import DataError, DigitcliError
 from digitcli.files import atomic_path, require_only
@@ -71,8 +71,9 @@ def load(
 
     source: `mnist` (looked for in `places()`, else downloaded to the cache), `synthetic` (built in),
         `auto` (mnist, or synthetic if MNIST cannot be had), the path of a file or folder, or several of
-        these with + between: their training parts together, and the test part of the first. To be mixed in
-        there are `simulated` (cut out of pictures as people make them) and `printed` (typefaces).
+        these with + between: their training parts together, and the test part of the first that has one.
+        Few digits labelled by hand weigh more than their number. To be mixed in there are `simulated` (cut
+        out of pictures as people make them) and `printed` (typefaces).
     on_progress: called with bytes, read or downloaded.
     on_note: told if another process is downloading MNIST, which is waited for.
 
@@ -110,6 +111,8 @@ def load(
             f"There is no data set '{source}': no such file or folder. "
             f"Give a path, or one of the names {', '.join(NAMES)}."
         )
+    if reviewed.recognises(path):
+        return reviewed.read(path)
     return _load_path(path, on_progress)[0]
 
 
@@ -209,18 +212,31 @@ def _load_path(path: Path, on_progress: Progress) -> tuple[DataSet, mnist.Compar
 
 
 def _mix(sets: list[DataSet]) -> DataSet:
-    parts = [each.train for each in sets if each.train]
+    few = [each.train for each in sets if each.train and each.by_hand]
+    parts = [each.train for each in sets if each.train and not each.by_hand]
     origin = " with ".join(each.origin for each in sets)
-    if len(parts) < len(sets):
+    if len(parts) + len(few) < len(sets):
         raise DataError(f"{origin}: one of them has no training part, so they cannot be mixed.")
-    train = Digits(
+    if not parts:
+        parts, few = few, []
+    warning = next((each.warning for each in sets if each.warning), None)
+    others = [each.others for each in sets if each.others is not None]
+    return DataSet(
+        _together(parts),
+        next((each.test for each in sets if each.test), None),
+        origin,
+        warning,
+        np.concatenate(others) if others else None,
+        _together(few) if few else None,
+    )
+
+
+def _together(parts: list[Digits]) -> Digits:
+    return Digits(
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]),
         " with ".join(part.name for part in parts),
     )
-    warning = next((each.warning for each in sets if each.warning), None)
-    others = [each.others for each in sets if each.others is not None]
-    return DataSet(train, sets[0].test, origin, warning, np.concatenate(others) if others else None)
 
 
 def _synthetic() -> DataSet:

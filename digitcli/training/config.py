@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from digitcli import models
-from digitcli.errors import UsageError
+from digitcli import models, runs
+from digitcli.errors import ModelError, UsageError
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class TrainConfig:
         one; None to run all epochs.
     members: networks to train, each from a seed of its own, that read together by the mean of their logits.
     time_budget: seconds that training takes, whatever number of epochs that is; None for the recipe's epochs.
+    start: the run that it goes on from, or "bundled"; None to begin with random weights.
     """
 
     preset: str
@@ -29,6 +31,7 @@ class TrainConfig:
     patience: int | None = None
     members: int = 1
     time_budget: float | None = None
+    start: str | None = None
 
     def __post_init__(self) -> None:
         if self.patience is not None and self.patience < 1:
@@ -74,6 +77,36 @@ def configure(
         patience=patience,
         members=base.members if members is None else members,
         time_budget=time_budget,
+    )
+
+
+def configure_from(
+    model: Path,
+    *,
+    seed: int = 0,
+    patience: int | None = None,
+    time_budget: float | None = None,
+    recipe: Mapping[str, Any] | None = None,
+) -> TrainConfig:
+    """The configuration to go on from a run, or with "bundled" from the model that comes with digitcli.
+
+    The network is that model's, the recipe `models.GOING_ON` with some of its values replaced.
+    Raises ModelError if it is no run, UsageError for a value that makes no sense.
+    """
+    found = runs.find_model(model, prefer=runs.KERAS_MODEL)
+    if found.run is None or found.path.name != runs.KERAS_MODEL:
+        raise ModelError(f"{model} is no run with a {runs.KERAS_MODEL}, so training cannot go on from it.")
+    try:
+        before = from_dict(runs.read_record(found.run)["config"])
+    except (KeyError, TypeError, UsageError) as error:
+        raise ModelError(f"{found.run / runs.RECORD} does not tell how it was trained: {error}.") from error
+    return replace(
+        before,
+        recipe=replace(models.GOING_ON, **_given(recipe)),
+        seed=seed,
+        patience=patience,
+        time_budget=time_budget,
+        start=runs.BUNDLED_NAME if found.run == runs.BUNDLED.parent else str(found.run.absolute()),
     )
 
 

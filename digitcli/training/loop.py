@@ -39,6 +39,8 @@ LEAST_PART = 8
 STEPS_PER_CALL = 25
 """Steps that run inside the graph before Python, and with it the progress display, hears of them."""
 VALIDATION_BATCH = 1000
+FEW_SHARE = 0.1
+"""Of what is learnt that few digits labelled by hand are given, not to be lost among the many."""
 _SEEDS_APART = 1000  # between the members of an ensemble, so that neighbouring seeds share none
 
 
@@ -76,6 +78,8 @@ def fit(
     digits: Digits,
     others: NDArray[np.uint8] | None = None,
     *,
+    few: Digits | None = None,
+    start: Sequence[NDArray[Any]] = (),
     member: int = 1,
     workers: Workers | None = None,
     resumed: MemberState | None = None,
@@ -86,6 +90,8 @@ def fit(
     """Trains the configured network on `digits`, of which the validation split is held out.
 
     others: (n, 28, 28) uint8, what is no digit, for a network that has an output for it.
+    few: digits to be learnt beside them as if they were FEW_SHARE of all; none of them is held out.
+    start: the weights to begin with; none for random ones.
     member: which of an ensemble this is; all hold out the same images.
     workers: the processes that train it together, all by this function; by default this one alone, in the
         tf.distribute.Strategy whose scope it is called in.
@@ -98,7 +104,7 @@ def fit(
     workers = workers or Workers(tf.distribute.get_strategy())
     keras.utils.set_random_seed(config.seed + _SEEDS_APART * (member - 1))
     train, validation = split(digits, config.recipe.val_split, config.seed)
-    trainer = Trainer(config, train, others, member, workers, resumed)
+    trainer = Trainer(config, train, others, few, start, member, workers, resumed)
     history = list(resumed.history) if resumed else []
     best_epoch, best_weights = (resumed.best_epoch, resumed.best_weights) if resumed else (0, ())
 
@@ -162,6 +168,8 @@ class Trainer:
         config: TrainConfig,
         train: Digits,
         others: NDArray[np.uint8] | None,
+        few: Digits | None,
+        start: Sequence[NDArray[Any]],
         member: int,
         workers: Workers,
         resumed: MemberState | None = None,
@@ -171,6 +179,10 @@ class Trainer:
         if others is not None:
             self._images = np.concatenate([self._images, others])
             self._labels = np.concatenate([self._labels, np.full(len(others), NO_DIGIT, np.int32)])
+        if few is not None:
+            times = max(1, round(FEW_SHARE / (1 - FEW_SHARE) * len(self._images) / len(few)))
+            self._images = np.concatenate([self._images, *[few.images] * times])
+            self._labels = np.concatenate([self._labels, *[few.labels.astype(np.int32)] * times])
         self._config = config
         self._member = member
         self._workers = workers
@@ -179,6 +191,8 @@ class Trainer:
         self._parts = _parts(self._batch_size, bool(config.model.channels), workers.replicas)
         with workers.making_variables():
             self.model = models.build(config.model, FusedBatchNormalization, PRECISION)
+            if start:
+                self.model.set_weights(start)
             self._logits = models.logits(self.model)
             self._optimizer = OPTIMIZERS[recipe.optimizer](recipe.lr)
             self._optimizer.build(self.model.trainable_variables)

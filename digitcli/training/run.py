@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 import digitcli
 from digitcli import classifiers, models, runs, trial
 from digitcli.data.digits import DataSet
@@ -21,6 +23,7 @@ from digitcli.exporting import UNSPECIFIED
 from digitcli.exporting.formats import tflite
 from digitcli.exporting.material import Material, describe, typical
 from digitcli.files import readable
+from digitcli.networks import load_keras
 from digitcli.parallel import cores
 from digitcli.tensorflow_setup import import_tensorflow
 from digitcli.training import checkpoints, history, unfinished
@@ -148,6 +151,8 @@ def resume(
 def _fitting(config: TrainConfig, data: DataSet) -> TrainConfig:
     if data.train is None:
         raise DataError(f"{data.origin} has only a test part; there is nothing to train on.")
+    if config.start:
+        return config
     return replace(config, model=replace(config.model, no_digit=data.others is not None))
 
 
@@ -193,7 +198,7 @@ def _train(
         start -= sum(epoch.seconds for epoch in resumed.history) + resumed.current.seconds
     with Checkpoints(work.folder, on_warning) as writing:
         fitted = _fit_members(config, data, resumed, workers, on_step, report, writing.offer)
-    if data.others is not None:
+    if data.others is not None and config.model.no_digit:
         expect_digits(fitted.model, len(data.others) / (len(data.others) + len(data.train)))
     _, validation = split(data.train, config.recipe.val_split, config.seed)
     temperature = calibrate(fitted.model, validation) if validation else 1.0
@@ -230,6 +235,8 @@ def _fit_members(
     finished = list(resumed.members) if resumed else []
     epochs = resumed.history if resumed else ()
     current = resumed.current if resumed else None
+    others = data.others if config.model.no_digit else None
+    starts = _starts(config)
     while len(finished) < config.members:
 
         def take_whole(take: Callable[[], MemberState], before: tuple[EpochReport, ...] = epochs) -> None:
@@ -238,7 +245,9 @@ def _fit_members(
         fitted = fit(
             config,
             data.train,
-            data.others,
+            others,
+            few=data.few,
+            start=starts[len(finished)],
             member=len(finished) + 1,
             workers=workers,
             resumed=current,
@@ -255,6 +264,15 @@ def _fit_members(
         members.append(models.build(config.model))
         members[-1].set_weights(weights)
     return Fitted(models.ensemble(members), epochs, fitted.best_epoch)
+
+
+def _starts(config: TrainConfig) -> list[list[NDArray[Any]]]:
+    """The weights that each member begins with; none for random ones."""
+    if config.start is None:
+        return [[] for _ in range(config.members)]
+    found = runs.find_model(Path(config.start), prefer=runs.KERAS_MODEL)
+    model, _ = load_keras(found.path, "keras")
+    return [each.get_weights() for each in models.members(model)]
 
 
 def _record(
