@@ -38,7 +38,10 @@ _ROOMS = ((0.7, 0.3), (0.3, 0.12))
 """Paper beside and above a line that the line reader sees, in heights of a digit: two views."""
 
 _BESIDE = 1.3
-"""Paper beside it in which digits are looked for that were missed, in the same."""
+"""Paper beside it in which digits and brackets are looked for that were missed, in the same."""
+
+_OF_A_LINE = "0123456789()"
+"""The signs of those that a line may begin and end with as far as it is looked at."""
 
 _MISSED = 4
 """Times that this is done, since beyond one digit that was missed there may be others."""
@@ -53,8 +56,14 @@ pictures cut out round a line, where ink at the edge and patterned paper mislead
 _OTHERWISE = 0.3
 """Probability of another text where those are wrong."""
 
+_OVERLOOKED = 0.2
+"""Probability that a digit of a page is not found one by one, however sure the others are."""
+
 _FOLLOWED = 4
 """Texts of each view that are considered."""
+
+_UNPAIRED = 0.05
+"""Weight of a text with a bracket that has no other."""
 
 _UNANIMOUS, _IMPOSSIBLE = 0.3, 1e-9
 """Weight of the geometric mean of what the views say, and what is left to a text in each of them."""
@@ -138,7 +147,11 @@ def best(
     said = {text: np.array([probability(columns, text) for columns in each]) for text in texts}
     seen = {text: _agreed(shares) for text, shares in said.items()}
     other = (1 - sureness) * _OTHERWISE
-    shares = {text: seen[text] * (sureness if text == by_itself else other) for text in texts}
+    expected = {
+        text: sureness if text == by_itself else max(other, 0 if whole else _overlooked(by_itself, text))
+        for text in texts
+    }
+    shares = {text: seen[text] * expected[text] for text in texts}
     rest = max(1 - sum(float(each.mean()) for each in said.values()), 0.0) * other
     fit = {text: share for text, share in shares.items() if expect.fits(text)} if expect else shares
     among = max(sum(fit.values()), _LEAST)
@@ -147,6 +160,13 @@ def best(
         return max(texts, key=lambda text: (shares[text], text)), 0.0
     text = max(fit, key=lambda text: (fit[text], text))
     return text, fit[text] / (among + others * (_UNFIT if expect else 1))
+
+
+def _overlooked(found: str, text: str) -> float:
+    """Probability that the digits a text has more than was found were overlooked; 0 for other texts."""
+    left = iter(text)
+    within = bool(found) and all(digit in left for digit in found)
+    return _OVERLOOKED ** (len(text) - len(found)) if within else 0.0
 
 
 def _agreed(shares: NDArray[np.float64]) -> float:
@@ -200,7 +220,7 @@ def _views(image: Image.Image, found: Sequence[Digit], whole: bool) -> list[View
 def _with_what_was_missed(
     image: Image.Image, found: tuple[float, float, float, float], tall: float
 ) -> tuple[float, float]:
-    """Where a line begins and ends: as found (left, top, right, bottom), or with digits beside it."""
+    """Where a line begins and ends: as found (left, top, right, bottom), or with what it goes on with."""
     left, top, right, bottom = found
     for _ in range(_MISSED):
         window = (
@@ -210,9 +230,10 @@ def _with_what_was_missed(
             min(image.height, int(bottom + _ROOMS[0][1] * tall) + 1),
         )
         view = line.glance(image, window)
-        digits = of_digits(view.columns)
-        read = "".join(filter(str.isdigit, greedy(view.columns)))
-        middles = [_across(view, (place.first + place.last + 1) / 2) for place in aligned(digits, read)]
+        places = aligned(view.columns, greedy(view.columns))
+        middles = [
+            _across(view, (place.first + place.last + 1) / 2) for place in places if place.sign in _OF_A_LINE
+        ]
         before = min(middles, default=left) < left - _ASIDE * tall
         after = max(middles, default=right) > right + _ASIDE * tall
         if not before and not after:
@@ -226,7 +247,11 @@ def _full(views: Sequence[View], text: str) -> str:
     """The text with the signs that the line reader most likely saw between its digits."""
     written = {greedy(view.columns) for view in views}
     fitting = sorted(each for each in written if "".join(filter(str.isdigit, each)) == text)
-    seen = {each: sum(probability(view.columns, each) for view in views) for each in fitting}
+    seen = {
+        each: sum(probability(view.columns, each) for view in views)
+        * (1 if each.count("(") == each.count(")") else _UNPAIRED)
+        for each in fitting
+    }
     full = max(seen, key=lambda each: seen[each], default=text)
     return re.sub("[$#']", "", full.replace(LETTER, "").replace("*", "×"))
 
