@@ -17,7 +17,7 @@ from digitcli.reading.edges import continued
 from digitcli.reading.line import View
 from digitcli.reading.numbers import Number, read_numbers
 from digitcli.reading.one import CLEAR, One, read_one
-from digitcli.reading.transcript import at_most_one, of_digits
+from digitcli.reading.transcript import likelihoods, of_digits
 
 _SMALL = 160
 """Pixels of height of a picture that is read as a whole."""
@@ -33,6 +33,9 @@ _BEYOND = 0.2
 
 _WITHIN = 0.02
 """Of the picture's longer side, between a digit and the edge, if what reaches the edge is something else."""
+
+_ONE_OR_NONE = [*map(str, range(CLASSES)), ""]
+"""What one digit, or none, reads like."""
 
 _DOUBT, _NO_DOUBT = 0.03, 0.05
 """Probability that is left to each digit, and to there being none, where the classifier rules it out."""
@@ -114,7 +117,7 @@ def _agreement(one: One, views: list[View]) -> float:
 
 def _seen(views: list[View]) -> NDArray[np.float64]:
     """What the line reader takes a picture for: (11,), one of the digits or, last, none."""
-    return np.asarray(np.mean([at_most_one(of_digits(view.columns)) for view in views], axis=0))
+    return np.asarray(np.mean([likelihoods(of_digits(view.columns), _ONE_OR_NONE) for view in views], axis=0))
 
 
 def _windows(image: Image.Image, one: One) -> list[Box]:

@@ -23,7 +23,7 @@ from digitcli.reading import line, many
 from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.line import View
 from digitcli.reading.many import Digit
-from digitcli.reading.transcript import LETTER, Place, aligned, greedy, likeliest, of_digits, probability
+from digitcli.reading.transcript import LETTER, Place, aligned, greedy, likeliest, likelihoods, of_digits
 
 _TALL = 0.3
 """Of the picture's height, from which on a line of digits is all there is, and the whole picture is read."""
@@ -144,7 +144,7 @@ def best(
     texts = {text for columns in each for text in list(likeliest(columns))[:_FOLLOWED]} | {by_itself}
     if expect:
         texts |= _fitting(each[: len(_ROOMS) * len(line.MODELS)], expect)
-    said = {text: np.array([probability(columns, text) for columns in each]) for text in texts}
+    said = dict(zip(texts, np.stack([likelihoods(columns, [*texts]) for columns in each], 1), strict=True))
     seen = {text: _agreed(shares) for text, shares in said.items()}
     other = (1 - sureness) * _OTHERWISE
     expected = {
@@ -247,12 +247,9 @@ def _full(views: Sequence[View], text: str) -> str:
     """The text with the signs that the line reader most likely saw between its digits."""
     written = {greedy(view.columns) for view in views}
     fitting = sorted(each for each in written if "".join(filter(str.isdigit, each)) == text)
-    seen = {
-        each: sum(probability(view.columns, each) for view in views)
-        * (1 if each.count("(") == each.count(")") else _UNPAIRED)
-        for each in fitting
-    }
-    full = max(seen, key=lambda each: seen[each], default=text)
+    paired = [1 if each.count("(") == each.count(")") else _UNPAIRED for each in fitting]
+    seen = sum(likelihoods(view.columns, fitting) for view in views) * paired
+    full = fitting[int(np.argmax(seen))] if fitting else text
     return re.sub("[$#']", "", full.replace(LETTER, "").replace("*", "×"))
 
 

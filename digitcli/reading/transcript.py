@@ -87,35 +87,25 @@ def _some(texts: Sequence[str], beam: int, longest: int | None) -> Iterable[str]
     return some
 
 
-def probability(columns: Floats, text: str) -> float:
-    """Of exactly this text of SIGNS' first k - 1. columns: (n, k), the last for none."""
-    path = np.full(2 * len(text) + 1, columns.shape[1] - 1)
-    path[1::2] = [SIGNS.index(sign) for sign in text]
-    each = columns[:, path].astype(np.float64)
-    skips = np.zeros(len(path), bool)
-    skips[3::2] = path[3::2] != path[1:-2:2]
-    reached = np.zeros(len(path))
-    reached[:2] = each[0, :2]
+def likelihoods(columns: Floats, texts: Sequence[str]) -> NDArray[np.float64]:
+    """(texts,), of exactly each of these, texts of SIGNS' first k - 1. columns: (n, k), the last for none."""
+    lengths = np.array([len(text) for text in texts], int)
+    path = np.full((len(texts), 2 * lengths.max(initial=0) + 1), columns.shape[1] - 1)
+    for row, text in zip(path, texts, strict=True):
+        row[1 : 2 * len(text) : 2] = [SIGNS.index(sign) for sign in text]
+    skips = np.zeros(path.shape)
+    skips[:, 3::2] = path[:, 3::2] != path[:, 1:-2:2]
+    each = columns.astype(np.float64)[:, path]
+    reached = np.zeros(path.shape)
+    reached[:, :2] = each[0, :, :2]
     for column in each[1:]:
         step = reached.copy()
-        step[1:] += reached[:-1]
-        step[2:] += np.where(skips[2:], reached[:-2], 0)
+        step[:, 1:] += reached[:, :-1]
+        step[:, 2:] += skips[:, 2:] * reached[:, :-2]
         reached = step * column
-    return float(reached[-2:].sum())
-
-
-def at_most_one(columns: Floats) -> NDArray[np.float64]:
-    """(11,), the probabilities that exactly this one digit is written, and, last, none at all.
-
-    The same as `probability` of each of these texts, at once.
-    """
-    blanks, digits = columns[:, -1].astype(np.float64), columns[:, :-1].astype(np.float64)
-    before, within, after = 1.0, np.zeros(CLASSES), np.zeros(CLASSES)
-    for blank, column in zip(blanks, digits, strict=True):
-        after = (after + within) * blank
-        within = (within + before) * column
-        before *= blank
-    return np.append(within + after, before)
+    row = np.arange(len(texts))
+    in_sign = np.where(lengths > 0, reached[row, 2 * lengths - 1], 0)
+    return np.asarray(reached[row, 2 * lengths] + in_sign)
 
 
 @dataclass(frozen=True)
