@@ -5,7 +5,7 @@ They learnt from different hands, one also from typefaces of handwriting, and so
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,8 @@ MODELS = tuple(
     Path(__file__).parents[1] / "assets" / name for name in ("line-typefaces.tflite", "line.tflite")
 )
 
-LEANS = (0.0, 0.15, -0.15)
+UPRIGHT, LEANING = (0.0,), (0.15, -0.15)
+LEANS = UPRIGHT + LEANING
 """Ways to see a line, as for `leaning`; what they say together is right more often, and surer of it."""
 
 
@@ -36,12 +37,12 @@ class View(NamedTuple):
     columns: NDArray[np.float32]
 
 
-def views(image: Image.Image, windows: Iterable[Box]) -> list[View]:
+def views(image: Image.Image, windows: Iterable[Box], leans: Sequence[float] = LEANS) -> list[View]:
     """Each window of a picture, mode L or RGB, by each network in all ways to see it, upright ones first."""
     strips = [(window, strip(grey(image.crop(window)))) for window in windows]
     return [
         View(window, read(leaning(pixels, lean), model))
-        for lean in LEANS
+        for lean in leans
         for window, pixels in strips
         for model in MODELS
     ]

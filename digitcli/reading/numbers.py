@@ -59,6 +59,9 @@ _OTHERWISE = 0.3
 _OVERLOOKED = 0.2
 """Probability that a digit of a page is not found one by one, however sure the others are."""
 
+_SETTLED = 0.9
+"""Confidence of a number from which on other views of its line changed none of 900."""
+
 _FOLLOWED = 4
 """Texts of each view that are considered."""
 
@@ -113,15 +116,18 @@ def read_numbers(image: Image.Image, probabilities: Probabilities, expect: Expec
     rows = many.read_many(image, probabilities)
     if whole := _is_one_line(image, rows):
         rows = [sorted((digit for row in rows for digit in row), key=lambda digit: digit.box[0])]
-    numbers = (number(image, _views(image, row, whole), row, whole, expect) for row in rows)
+    numbers = (_number(image, row, whole, expect) for row in rows)
     return [each for each in numbers if each.digits]
 
 
-def number(
-    image: Image.Image, views: Sequence[View], found: Sequence[Digit], whole: bool, expect: Expect = ANY
-) -> Number:
+def _number(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Expect) -> Number:
     """The likeliest number in a line; found, whole, expect: as for `best`."""
+    windows = _windows(image, found, whole)
+    views = line.views(image, windows, line.UPRIGHT)
     text, confidence = best(views, found, whole, expect)
+    if confidence < _SETTLED:
+        views += line.views(image, windows, line.LEANING)
+        text, confidence = best(views, found, whole, expect)
     marked = [(view, place) for view in views[:1] for place in aligned(of_digits(view.columns), text)]
     if len(marked) != len(text):  # more digits than the line reader has room for
         return Number(tuple(found), "".join(str(digit.digit) for digit in found), confidence)
@@ -196,7 +202,8 @@ def _is_one_line(image: Image.Image, rows: Sequence[Sequence[Digit]]) -> bool:
     return tall >= (_TALL if len(rows) == 1 else 1.5 * _TALL) * image.height
 
 
-def _views(image: Image.Image, found: Sequence[Digit], whole: bool) -> list[View]:
+def _windows(image: Image.Image, found: Sequence[Digit], whole: bool) -> list[Box]:
+    """Left, top, right, bottom of what the line reader sees of a line."""
     windows: list[Box] = [(0, 0, *image.size)] if whole else []
     if found:
         boxes = np.array([digit.box for digit in found], float)
@@ -214,7 +221,7 @@ def _views(image: Image.Image, found: Sequence[Digit], whole: bool) -> list[View
                     min(image.height, int(bottom + above * tall) + 1),
                 )
             )
-    return line.views(image, windows)
+    return windows
 
 
 def _with_what_was_missed(
