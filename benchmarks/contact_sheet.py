@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from digitcli.data import synthetic
 from digitcli.data.digits import SIDE, Digits
-from digitcli.files import atomic_path
+from digitcli.system.files import atomic_path
 
 COLUMNS = 20
 ZOOM = 2

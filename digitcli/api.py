@@ -19,11 +19,11 @@ from digitcli.data.digits import SIDE
 from digitcli.data.load import load as load_data
 from digitcli.errors import ImageError, UsageError
 from digitcli.evaluation import Evaluation
-from digitcli.limits import SECONDS
 from digitcli.prediction import Mode, Prediction
 from digitcli.reading.expect import ANY, Expect
 from digitcli.sources.pages import EVERY_PAGE, Pages, split
 from digitcli.sources.source import Source
+from digitcli.system.limits import SECONDS
 
 if TYPE_CHECKING:
     from digitcli.training.history import EpochReport

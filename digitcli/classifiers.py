@@ -19,8 +19,8 @@ from digitcli.data.digits import CLASSES, SIDE
 from digitcli.errors import DigitcliError, ModelError, UsageError
 from digitcli.networks import first_line, forward, load_keras, load_saved_model, picture_shape, with_softmax
 from digitcli.onnx_models import OnnxModel, may_be_onnx
-from digitcli.quiet import native_stderr_hidden
 from digitcli.runs import BUNDLED
+from digitcli.system.quiet import native_stderr_hidden
 
 BATCH = 256
 """Pictures run at a time: keeps the activations of a large network below some 100 MB, and costs no speed."""

@@ -26,7 +26,7 @@ from digitcli.commands.review import review
 from digitcli.commands.train import train
 from digitcli.errors import DigitcliError, Interrupted, OutputError, kind_of
 from digitcli.output import Stdout, print_json, printable
-from digitcli.tensorflow_setup import import_no_more_than_needed
+from digitcli.system.tensorflow_setup import import_no_more_than_needed
 
 DATA, FORM = "data", "form"  # the commands that have commands of their own
 LEAST_COLUMNS = 40  # for help in Typer's tables

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from digitcli import __version__, runs
 from digitcli.data.load import Place, places
 from digitcli.errors import ModelError
-from digitcli.parallel import cores
+from digitcli.system.parallel import cores
 
 DISTRIBUTION = "digitcli"
 

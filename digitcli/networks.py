@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from digitcli.data.digits import CLASSES, NO_DIGIT, SIDE
 from digitcli.errors import ModelError
-from digitcli.quiet import native_stderr_hidden
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.quiet import native_stderr_hidden
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 DEFAULT_SIGNATURE = "serving_default"
 UINT8_SIGNATURE = "serving_uint8"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from digitcli.data.digits import CLASSES
 from digitcli.errors import MissingExtraError, ModelError
 from digitcli.networks import first_line, picture_shape
-from digitcli.quiet import native_stderr_hidden
+from digitcli.system.quiet import native_stderr_hidden
 
 _TYPES: dict[str, type[Any]] = {
     "tensor(float)": np.float32,

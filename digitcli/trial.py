@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, cast
 import platformdirs
 
 from digitcli.errors import ModelError
-from digitcli.files import size
+from digitcli.system.files import size
 
 if TYPE_CHECKING:
     from digitcli.classifiers import Format
@@ -113,7 +113,7 @@ def main() -> None:
 
 def _passes(path: Path, kind: Format) -> bool:
     """Whether a model passes; false if what would run it is not installed, which loading it will tell."""
-    from digitcli.parallel import IN_A_GROUP_OF_ITS_OWN
+    from digitcli.system.parallel import IN_A_GROUP_OF_ITS_OWN
 
     program = [sys.executable, "-P", "-c", _PROGRAM.format(path=sys.path)]
     try:
@@ -159,7 +159,7 @@ def _start_runtime(kind: str) -> None:
             with suppress(ImportError):
                 import onnxruntime  # noqa: F401
         case _:
-            from digitcli.tensorflow_setup import import_tensorflow
+            from digitcli.system.tensorflow_setup import import_tensorflow
 
             tf = import_tensorflow()
             import keras  # noqa: F401

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import IMAGES
 
-from digitcli import classifiers, tensorflow_setup
+from digitcli import classifiers
 from digitcli.errors import MissingExtraError, ModelError, UsageError
 from digitcli.images.augmentation import views
+from digitcli.system import tensorflow_setup
 
 
 @pytest.fixture(scope="session")

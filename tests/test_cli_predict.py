@@ -477,7 +477,7 @@ def test_a_model_that_is_not_there_is_named(digitcli: Run) -> None:
 @pytest.mark.usefixtures("pictures")
 def test_one_picture_imports_nothing_that_it_can_do_without(model: Path) -> None:
     trial.remember(model)
-    heavy = {"tensorflow", "keras", "matplotlib", "polars", "pyarrow", "tarfile", "digitcli.parallel"}
+    heavy = {"tensorflow", "keras", "matplotlib", "polars", "pyarrow", "tarfile", "digitcli.system.parallel"}
     program = (
         "import sys\n"
         "from digitcli.cli import app\n"

@@ -94,7 +94,7 @@ def evaluate(
     """
     from digitcli import classifiers, evaluation, runs
     from digitcli.errors import UsageError
-    from digitcli.files import require_free
+    from digitcli.system.files import require_free
 
     named: list[Path | None] = list(sources or [])
     if named and model:

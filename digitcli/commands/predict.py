@@ -16,7 +16,7 @@ import typer
 from digitcli.commands import options
 from digitcli.commands.predict_results import Format, Layout
 from digitcli.errors import OutputError, UsageError
-from digitcli.limits import SECONDS
+from digitcli.system.limits import SECONDS
 
 if TYPE_CHECKING:
     from digitcli.classifiers import Classifier

@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digitcli.files import readable
 from digitcli.output import SCHEMA, Output, printable, tab_separated, to_json
+from digitcli.system.files import readable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from digitcli.commands.predict_results import Layout, write_parquet
 from digitcli.errors import OutputError
-from digitcli.files import atomic_path, sole_writer
+from digitcli.system.files import atomic_path, sole_writer
 
 if TYPE_CHECKING:
-    from digitcli.parts import Part
     from digitcli.prediction import Prediction
+    from digitcli.sources.parts import Part
 
 _PART = re.compile(r"part-\d{6,}-[0-9a-f]{16}\.parquet")
 _LOCK = ".digitcli.lock"

@@ -21,11 +21,11 @@ from digitcli.images.boxes import in_box
 from digitcli.images.decode import open_picture
 from digitcli.images.preprocess import readings
 from digitcli.output import Progress
-from digitcli.parallel import every
 from digitcli.reading.edges import continued
 from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, mixed, not_digits, picture
 from digitcli.simulator.hands import LETTER
 from digitcli.simulator.lines import close_up
+from digitcli.system.parallel import every
 
 Example = tuple[NDArray[np.uint8], int]
 """(28, 28) with its label, a digit or NO_DIGIT."""

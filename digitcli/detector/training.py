@@ -18,8 +18,8 @@ from digitcli.detector.pages import PageOfDigits, page
 from digitcli.detector.targets import targets
 from digitcli.detector.views import SIDE, view
 from digitcli.output import Progress
-from digitcli.parallel import every
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.parallel import every
+from digitcli.system.tensorflow_setup import import_tensorflow
 from digitcli.training.processor import PRECISION, FusedBatchNormalization, follow, normalizations, seen
 
 tf = import_tensorflow()

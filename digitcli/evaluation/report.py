@@ -18,7 +18,7 @@ from digitcli.data.digits import Digits
 from digitcli.evaluation import Evaluation, figures
 from digitcli.evaluation.metrics import reliability
 from digitcli.evaluation.robustness import Robustness
-from digitcli.files import atomic_path, require_replaceable, size
+from digitcli.system.files import atomic_path, require_replaceable, size
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -109,7 +109,7 @@ def export(
     from digitcli import classifiers, evaluation, trial
     from digitcli.exporting.material import Material, describe, typical
     from digitcli.exporting.readme import readme
-    from digitcli.files import atomic_group, readable, require_free, require_only, require_replaceable
+    from digitcli.system.files import atomic_group, readable, require_free, require_only, require_replaceable
 
     chosen = format_names() if format == ALL else [format]
     for each in chosen:
@@ -188,8 +188,8 @@ def _write_and_prove(
 
     from digitcli import classifiers, evaluation
     from digitcli.exporting import parity
-    from digitcli.files import size
     from digitcli.networks import first_line
+    from digitcli.system.files import size
 
     writer = module(format)
     try:

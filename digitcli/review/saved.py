@@ -14,7 +14,7 @@ from PIL import Image
 
 from digitcli.data import reviewed
 from digitcli.errors import OutputError
-from digitcli.files import require_replaceable
+from digitcli.system.files import require_replaceable
 
 if TYPE_CHECKING:
     from digitcli.prediction import Prediction

@@ -14,8 +14,8 @@ from digitcli import models
 from digitcli.data.digits import NO_DIGIT, SIDE, Digits
 from digitcli.errors import UsageError
 from digitcli.images.augmentation import CENTRED, Warp
-from digitcli.parallel import cores
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.parallel import cores
+from digitcli.system.tensorflow_setup import import_tensorflow
 from digitcli.training import feed
 from digitcli.training.config import TrainConfig
 from digitcli.training.history import EpochReport

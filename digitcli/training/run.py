@@ -22,10 +22,10 @@ from digitcli.evaluation import Evaluation, evaluate, figures
 from digitcli.exporting import UNSPECIFIED
 from digitcli.exporting.formats import tflite
 from digitcli.exporting.material import Material, describe, typical
-from digitcli.files import readable
 from digitcli.networks import load_keras
-from digitcli.parallel import cores
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.files import readable
+from digitcli.system.parallel import cores
+from digitcli.system.tensorflow_setup import import_tensorflow
 from digitcli.training import checkpoints, history, unfinished
 from digitcli.training.calibration import calibrate, expect_digits
 from digitcli.training.checkpoints import Checkpoints

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from digitcli import classifiers, runs
+from digitcli.cluster.ray_setup import ray_started, require_ray
 from digitcli.data.digits import DataSet
 from digitcli.data.load import absolute
 from digitcli.errors import DataError, Interrupted, ModelError, OutputError, UsageError
 from digitcli.evaluation import evaluate
-from digitcli.ray_setup import ray_started, require_ray
 from digitcli.training import unfinished
 from digitcli.training.config import TrainConfig
 from digitcli.training.history import EpochReport

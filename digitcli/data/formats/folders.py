@@ -17,8 +17,8 @@ from PIL import Image
 from digitcli.data.digits import CLASSES, SIDE, DataSet, Digits
 from digitcli.errors import DataError
 from digitcli.images.decode import open_picture
-from digitcli.limits import PictureLimits
 from digitcli.output import Progress
+from digitcli.system.limits import PictureLimits
 
 LOOKS_LIKE = "folders of pictures (named 0 to 9, or train and test with such folders inside)"
 

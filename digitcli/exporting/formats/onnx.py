@@ -13,7 +13,7 @@ from digitcli.classifiers import Classifier
 from digitcli.errors import MissingExtraError
 from digitcli.exporting.material import Material
 from digitcli.networks import serving_function
-from digitcli.quiet import native_stderr_hidden
+from digitcli.system.quiet import native_stderr_hidden
 
 SUFFIX = ".onnx"
 OPSET = 17
