@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from digitcli import classifiers, prediction, runs, simulator
+from digitcli import classifiers, runs, simulator
+from digitcli.reading import prediction
 from digitcli.sources.source import Source
 from digitcli.system.files import atomic_path
 

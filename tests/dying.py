@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from digitcli.prediction import Prediction
+from digitcli.reading.prediction import Prediction
 from digitcli.sources.source import Source
 from digitcli.system.limits import PictureLimits
 

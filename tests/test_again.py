@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digitcli import classifiers, runs
 from digitcli.data.printed import faces
-from digitcli.prediction import Prediction, predict
+from digitcli.reading.prediction import Prediction, predict
 from digitcli.simulator import KINDS, picture
 from digitcli.sources.source import Source
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digitcli.images.beside import without_what_stands_beside
+from digitcli.reading.beside import without_what_stands_beside
 from digitcli.reading.many import Digit
 
 WIDTH, HEIGHT = 400, 200

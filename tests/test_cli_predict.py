@@ -25,7 +25,7 @@ from digitcli.commands import predict_results
 from digitcli.commands.predict_results import Format, Layout, print_results
 from digitcli.data import synthetic
 from digitcli.output import Output
-from digitcli.prediction import Prediction
+from digitcli.reading.prediction import Prediction
 from digitcli.sources import parquet
 
 Run = Callable[..., Any]

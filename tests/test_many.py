@@ -9,9 +9,9 @@ from PIL import Image, ImageDraw
 
 from digitcli import classifiers, runs
 from digitcli.data import synthetic
-from digitcli.detector.find import Found
 from digitcli.images.geometry import SIDE
 from digitcli.reading import many
+from digitcli.reading.find import Found
 from digitcli.reading.many import Digit, read_many
 from digitcli.simulator import KINDS, picture
 

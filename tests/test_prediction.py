@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
-from digitcli import classifiers, prediction, runs
+from digitcli import classifiers, runs
 from digitcli.errors import ImageError
-from digitcli.expectations import Probabilities
-from digitcli.prediction import BATCH_SIZE, Mode, Prediction, predict
-from digitcli.reading import many, numbers
+from digitcli.reading import many, numbers, prediction
 from digitcli.reading import one as first_look
+from digitcli.reading.likelihood import Probabilities
 from digitcli.reading.many import Digit
 from digitcli.reading.numbers import Number
 from digitcli.reading.one import CLEAR, SURE, One, read_one
+from digitcli.reading.prediction import BATCH_SIZE, Mode, Prediction, predict
 from digitcli.sources.source import Source
 from digitcli.system import parallel
 

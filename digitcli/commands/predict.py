@@ -21,9 +21,9 @@ from digitcli.system.limits import SECONDS
 if TYPE_CHECKING:
     from digitcli.classifiers import Classifier
     from digitcli.output import Output
-    from digitcli.prediction import Prediction
     from digitcli.reading.expect import Expect
     from digitcli.reading.forms import Form
+    from digitcli.reading.prediction import Prediction
     from digitcli.sources.source import Source
 
 
@@ -163,9 +163,9 @@ def predict(
       digitcli predict scans/ --many --output read.csv
       digitcli predict scan.pdf --pages 2- --length 5 --json | jq -r '.results[].text'
     """
-    from digitcli import prediction
     from digitcli.commands.predict_results import draw, print_results
     from digitcli.commands.reading_display import with_progress
+    from digitcli.reading import prediction
     from digitcli.reading.expect import Expect
     from digitcli.sources.expand import expand
     from digitcli.sources.pages import Pages
@@ -336,7 +336,7 @@ def _load(model: Path | None, views: int, trust: bool, out: Output) -> Classifie
 
 def _annotatable(sources: Iterator[Source], annotate: Path, force: bool) -> Iterator[Source]:
     """The same sources. Raises UsageError if their copies cannot be written to `annotate`."""
-    from digitcli.annotate import is_folder, known_format
+    from digitcli.reading.annotate import is_folder, known_format
 
     if not force and annotate.exists() and not (annotate.is_dir() and not any(annotate.iterdir())):
         raise OutputError(f"{annotate} exists already. Choose another name, or write over it with --force.")

@@ -22,8 +22,8 @@ from digitcli.commands.reading_display import with_progress_of_parts
 from digitcli.commands.results_folder import Counts, ResultsFolder, write_part
 from digitcli.errors import Interrupted
 from digitcli.output import Output
-from digitcli.prediction import predict_in
 from digitcli.reading.expect import Expect
+from digitcli.reading.prediction import predict_in
 from digitcli.sources.pages import Pages
 from digitcli.sources.parts import Part, cut
 from digitcli.system.parallel import Workers

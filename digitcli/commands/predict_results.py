@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from digitcli.prediction import Mode, Prediction
     from digitcli.reading.forms import Filled
     from digitcli.reading.many import Digit
+    from digitcli.reading.prediction import Mode, Prediction
 
 PARQUET_ROWS = 10_000
 """Rows of a Parquet file that are compressed together, and kept until then."""

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
 from digitcli.commands.predict_results import Format, Layout, document, rows, write_parquet
 from digitcli.errors import Interrupted, OutputError, UsageError
 from digitcli.output import tab_separated
-from digitcli.prediction import NO_INK, NONE_FOUND
+from digitcli.reading.prediction import NO_INK, NONE_FOUND
 from digitcli.system.files import atomic_path, require_free, sole_writer, sync_folder
 
 if TYPE_CHECKING:
-    from digitcli.prediction import Prediction
+    from digitcli.reading.prediction import Prediction
     from digitcli.sources.source import Source
 
 FLUSH_EVERY = 1.0

@@ -22,7 +22,7 @@ from digitcli.errors import OutputError
 from digitcli.system.files import atomic_path, sole_writer
 
 if TYPE_CHECKING:
-    from digitcli.prediction import Prediction
+    from digitcli.reading.prediction import Prediction
     from digitcli.sources.parts import Part
 
 _PART = re.compile(r"part-\d{6,}-[0-9a-f]{16}\.parquet")

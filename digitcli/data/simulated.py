@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.data.digits import CLASSES, NO_DIGIT, SIDE, DataSet, Digits
-from digitcli.detector.find import find
 from digitcli.images.boxes import in_box
 from digitcli.images.decode import open_picture
 from digitcli.images.preprocess import readings
 from digitcli.output import Progress
 from digitcli.reading.edges import continued
+from digitcli.reading.find import find
 from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, mixed, not_digits, picture
 from digitcli.simulator.hands import LETTER
 from digitcli.simulator.lines import close_up

@@ -14,7 +14,7 @@ from digitcli.errors import DataError
 from digitcli.evaluation.comparison import Comparison, mcnemar
 from digitcli.evaluation.metrics import wilson_interval
 from digitcli.output import Progress
-from digitcli.prediction import Classifier, Mode, Prediction, predict
+from digitcli.reading.prediction import Classifier, Mode, Prediction, predict
 from digitcli.sources.expand import read_found
 from digitcli.sources.source import Source
 

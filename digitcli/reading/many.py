@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.data.digits import CLASSES
-from digitcli.detector.find import GLANCE, Found, distinct, find
-from digitcli.expectations import Probabilities, seen_twice
-from digitcli.images.beside import without_what_stands_beside
 from digitcli.images.boxes import NO_BOXES, in_box
 from digitcli.images.ink import Box
+from digitcli.reading.beside import without_what_stands_beside
+from digitcli.reading.find import GLANCE, Found, distinct, find
+from digitcli.reading.likelihood import Probabilities, seen_twice
 
 LIKELY = 0.5
 """Probability of a digit, by the detector and after the classifier has seen it, from which on it is read."""

@@ -17,7 +17,7 @@ from digitcli.errors import OutputError
 from digitcli.system.files import require_replaceable
 
 if TYPE_CHECKING:
-    from digitcli.prediction import Prediction
+    from digitcli.reading.prediction import Prediction
 
 
 class SavedDigits:

@@ -9,7 +9,7 @@ import numpy as np
 
 from digitcli import models
 from digitcli.data.digits import NO_DIGIT, NO_DIGITS, Digits
-from digitcli.expectations import odds
+from digitcli.reading.likelihood import odds
 
 _TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 401))
 _BATCH = 1000

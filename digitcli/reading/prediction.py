@@ -23,15 +23,15 @@ from PIL import Image
 
 from digitcli import classifiers
 from digitcli.errors import ImageError
-from digitcli.expectations import UNCERTAIN, Probabilities
 from digitcli.images.decode import open_picture
 from digitcli.reading.expect import ANY, Expect
+from digitcli.reading.likelihood import UNCERTAIN, Probabilities
 from digitcli.reading.one import One, read_one
 from digitcli.sources.source import Source
 from digitcli.system.limits import DEADLY, SECONDS, OvertimeError, PictureLimits, overtime
 
 if TYPE_CHECKING:
-    from digitcli.annotate import Mark
+    from digitcli.reading.annotate import Mark
     from digitcli.reading.forms import Filled, Form
     from digitcli.reading.many import Digit
     from digitcli.reading.numbers import Number
@@ -421,7 +421,7 @@ def _annotated(
     limits: PictureLimits,
 ) -> Prediction:
     """The same, once a copy of the picture is written with what was read drawn on it."""
-    from digitcli.annotate import place, save_annotated
+    from digitcli.reading.annotate import place, save_annotated
 
     if prediction.error:
         return prediction
@@ -439,7 +439,7 @@ def _marks(
     source: Source, image: Image.Image, prediction: Prediction, probabilities: Probabilities, seconds: float
 ) -> list[Mark]:
     """What to draw on a picture, with boxes in the pixels of `image`."""
-    from digitcli.annotate import Mark
+    from digitcli.reading.annotate import Mark
 
     if prediction.lines:
         digits = [digit for line in prediction.lines for digit in line]
