@@ -27,7 +27,7 @@ from digitcli.sources.source import Source
 from digitcli.system.limits import SECONDS
 
 if TYPE_CHECKING:
-    from digitcli.training.history import EpochReport
+    from digitcli.runs.history import EpochReport
     from digitcli.training.run import TrainedRun
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]

@@ -20,7 +20,8 @@ import tiny_models
 from PIL import Image, ImageDraw
 from test_json_docs import schema
 
-from digitcli import runs, trial
+from digitcli import runs
+from digitcli.classifiers import trial
 from digitcli.commands import predict_results
 from digitcli.commands.predict_results import Format, Layout, print_results
 from digitcli.data import synthetic

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 import digitcli as package
-from digitcli import keras_risks, trial
+from digitcli.classifiers import keras_risks, trial
 from digitcli.errors import ModelError
 
 Run = Callable[..., Any]

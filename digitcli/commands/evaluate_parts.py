@@ -8,8 +8,8 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from digitcli.classifiers import Classifier
-from digitcli.cluster.ray_engine import map_unordered, model_bytes
+from digitcli.classifiers import Classifier, model_bytes
+from digitcli.cluster.ray_engine import map_unordered
 from digitcli.cluster.ray_setup import ray_started, require_ray
 from digitcli.data.formats import parquet
 from digitcli.errors import UsageError

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import typer
 
-from digitcli.classifiers import Classifier
-from digitcli.cluster.ray_engine import map_unordered, model_bytes
+from digitcli.classifiers import Classifier, model_bytes
+from digitcli.cluster.ray_engine import map_unordered
 from digitcli.cluster.ray_setup import ray_started, require_ray
 from digitcli.commands.predict_results import Layout
 from digitcli.commands.reading_display import with_progress_of_parts

@@ -372,7 +372,7 @@ def _show_presets(out: Output) -> None:
 
 def _show_run(out: Output, directory: Path, more: Mapping[str, object] | None = None) -> None:
     """What a run's record says; `more` is for the JSON document."""
-    from digitcli.training import history
+    from digitcli.runs import history
 
     record = runs.read_record(directory)
     metrics = record["metrics"]

@@ -95,7 +95,7 @@ def _plots(
     result: Evaluation, model: runs.FoundModel, robustness: Sequence[Robustness] | None
 ) -> Iterator[tuple[str, Figure]]:
     if model.run and (model.run / runs.HISTORY).exists():
-        from digitcli.training import history
+        from digitcli.runs import history
 
         yield "curves", figures.learning_curves(history.read(model.run / runs.HISTORY))
     yield "confusion", figures.confusion(result.confusion)

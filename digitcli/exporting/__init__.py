@@ -106,7 +106,8 @@ def export(
     ModelError if the model cannot be read or written so or the proof fails, MissingExtraError if a package is
     not installed. Then nothing is left behind.
     """
-    from digitcli import classifiers, evaluation, trial
+    from digitcli import classifiers, evaluation
+    from digitcli.classifiers import trial
     from digitcli.exporting.material import Material, describe, typical
     from digitcli.exporting.readme import readme
     from digitcli.system.files import atomic_group, readable, require_free, require_only, require_replaceable
@@ -187,8 +188,8 @@ def _write_and_prove(
     import numpy as np
 
     from digitcli import classifiers, evaluation
+    from digitcli.classifiers.networks import first_line
     from digitcli.exporting import parity
-    from digitcli.networks import first_line
     from digitcli.system.files import size
 
     writer = module(format)

@@ -14,7 +14,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 import digitcli
-from digitcli import classifiers, models, runs, trial
+from digitcli import classifiers, models, runs
+from digitcli.classifiers import trial
+from digitcli.classifiers.networks import load_keras
 from digitcli.data.digits import DataSet
 from digitcli.data.load import absolute
 from digitcli.errors import DataError, MissingExtraError, UsageError
@@ -22,16 +24,16 @@ from digitcli.evaluation import Evaluation, evaluate, figures
 from digitcli.exporting import UNSPECIFIED
 from digitcli.exporting.formats import tflite
 from digitcli.exporting.material import Material, describe, typical
-from digitcli.networks import load_keras
+from digitcli.runs import history
+from digitcli.runs.history import EpochReport
 from digitcli.system.files import readable
 from digitcli.system.parallel import cores
 from digitcli.system.tensorflow_setup import import_tensorflow
-from digitcli.training import checkpoints, history, unfinished
+from digitcli.training import checkpoints, unfinished
 from digitcli.training.calibration import calibrate, expect_digits
 from digitcli.training.checkpoints import Checkpoints
 from digitcli.training.cluster import Cluster
 from digitcli.training.config import TrainConfig
-from digitcli.training.history import EpochReport
 from digitcli.training.loop import Fitted, StepReport, fit, split
 from digitcli.training.state import MemberState, TrainingState
 from digitcli.training.unfinished import Plan, Unfinished

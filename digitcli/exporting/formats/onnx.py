@@ -10,9 +10,9 @@ from typing import Any
 
 from digitcli import classifiers
 from digitcli.classifiers import Classifier
+from digitcli.classifiers.networks import serving_function
 from digitcli.errors import MissingExtraError
 from digitcli.exporting.material import Material
-from digitcli.networks import serving_function
 from digitcli.system.quiet import native_stderr_hidden
 
 SUFFIX = ".onnx"

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.classifiers import Classifier
+from digitcli.classifiers.networks import DEFAULT_SIGNATURE, OUTPUT, UINT8_SIGNATURE, serving_function
 from digitcli.exporting.material import Material
-from digitcli.networks import DEFAULT_SIGNATURE, OUTPUT, UINT8_SIGNATURE, serving_function
 from digitcli.system.tensorflow_setup import import_tensorflow
 
 SUFFIX = ".savedmodel"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from digitcli.classifiers.networks import first_line, picture_shape
 from digitcli.data.digits import CLASSES
 from digitcli.errors import MissingExtraError, ModelError
-from digitcli.networks import first_line, picture_shape
 from digitcli.system.quiet import native_stderr_hidden
 
 _TYPES: dict[str, type[Any]] = {

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from digitcli.classifiers import no_model
+from digitcli.classifiers.networks import first_line
+from digitcli.classifiers.recognise import no_model
 from digitcli.errors import ModelError
-from digitcli.networks import first_line
 
 RISKY = {"Lambda", "__lambda__", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"}
 """They run code that comes with the file or lies beside it."""

@@ -18,15 +18,13 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import platformdirs
 
+from digitcli.classifiers.recognise import Format, recognise
 from digitcli.errors import ModelError
 from digitcli.system.files import size
-
-if TYPE_CHECKING:
-    from digitcli.classifiers import Format
 
 MEMORY = 2**29
 """Bytes that loading and running a model may take, beyond what its runtime takes by itself."""
@@ -43,7 +41,7 @@ MOST_NAMED = 5
 RULES = 1
 """To be raised when something is refused that was not before, so that all models are tried anew."""
 
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from digitcli.trial import main; main()"
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from digitcli.classifiers.trial import main; main()"
 _ENVIRONMENT = {
     # Each thread takes memory of its own, and a core's time.
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS"), "1"),
@@ -73,8 +71,6 @@ def remember(path: Path) -> None:
 
     What is no model, or could run code, is not noted.
     """
-    from digitcli.classifiers import recognise
-
     with suppress(ModelError):
         if not _risks(path, recognise(path)):
             _write(_note(path))
@@ -150,7 +146,7 @@ def _passes(path: Path, kind: Format) -> bool:
 
 def _start_runtime(kind: str) -> None:
     """Imports what runs such a model, so that what it takes does not count."""
-    import digitcli.classifiers  # noqa: F401
+    import digitcli.classifiers.untried  # noqa: F401
 
     match kind:
         case "tflite":
@@ -186,15 +182,16 @@ def _limit(memory: int, seconds: float) -> None:
 def _run(path: Path, kind: Format) -> None:
     import numpy as np
 
-    from digitcli import classifiers
+    from digitcli.classifiers.classifier import BATCH, probes
+    from digitcli.classifiers.untried import load_untried
 
     refuse_risks(path, kind)
-    classifier = classifiers.load_untried(path, kind, 1, safe=True)
-    probes = classifiers.probes()
+    classifier = load_untried(path, kind, 1, safe=True)
+    few = probes()
     try:
-        classifier.probabilities(np.resize(probes, (classifiers.BATCH, *probes.shape[1:])))
+        classifier.probabilities(np.resize(few, (BATCH, *few.shape[1:])))
     except Exception as error:  # the runtimes raise nearly every kind there is
-        raise ModelError(f"{path}: does not run on {classifiers.BATCH} pictures at a time.") from error
+        raise ModelError(f"{path}: does not run on {BATCH} pictures at a time.") from error
 
 
 def _risks(path: Path, kind: Format) -> str:
@@ -202,11 +199,11 @@ def _risks(path: Path, kind: Format) -> str:
     risks: list[str] = []
     match kind:
         case "keras" | "h5":
-            from digitcli import keras_risks
+            from digitcli.classifiers import keras_risks
 
             risks = keras_risks.find(path, kind)
         case "savedmodel":
-            from digitcli import graph_risks
+            from digitcli.classifiers import graph_risks
 
             risks = graph_risks.find(path)
     named = ", ".join(risks[:MOST_NAMED]) + (", …" if len(risks) > MOST_NAMED else "")

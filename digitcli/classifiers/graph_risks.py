@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from digitcli.classifiers.networks import first_line, needed_nodes, read_graph
 from digitcli.errors import ModelError
-from digitcli.networks import first_line, needed_nodes, read_graph
 
 HARMLESS = re.compile(
     "(Stateful)?PartitionedCall|If|While|Case|Assert|CheckNumerics(V2)?|GuaranteeConst|Empty|TemporaryVariable"
