@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from digitcli.convention import SIDE
 from digitcli.data import synthetic
-from digitcli.data.digits import SIDE, Digits
+from digitcli.data.digits import Digits
 from digitcli.system.files import atomic_path
 
 COLUMNS = 20

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli import classifiers, evaluation, runs
-from digitcli.data.digits import SIDE
+from digitcli.convention import SIDE
 from digitcli.data.load import load as load_data
 from digitcli.errors import ImageError, UsageError
 from digitcli.evaluation import Evaluation

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from digitcli.reading.beside import without_what_stands_beside
-from digitcli.reading.many import Digit
+from digitcli.reading.digit import Digit
 
 WIDTH, HEIGHT = 400, 200
 

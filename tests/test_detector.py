@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from digitcli.convention import CLASSES
 from digitcli.data import synthetic
-from digitcli.data.digits import CLASSES
 from digitcli.detector import pages, views
 from digitcli.detector.pages import PageOfDigits, page
 from digitcli.detector.targets import LEAST_SEEN, SMALLEST, targets

@@ -19,8 +19,8 @@ from digitcli import classifiers, runs
 from digitcli.errors import ImageError
 from digitcli.reading import many, numbers, prediction
 from digitcli.reading import one as first_look
+from digitcli.reading.digit import Digit
 from digitcli.reading.likelihood import Probabilities
-from digitcli.reading.many import Digit
 from digitcli.reading.numbers import Number
 from digitcli.reading.one import CLEAR, SURE, One, read_one
 from digitcli.reading.prediction import BATCH_SIZE, Mode, Prediction, predict

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES, SIDE
+from digitcli.convention import CLASSES, SIDE
 from digitcli.errors import ModelError
 
 BATCH = 256

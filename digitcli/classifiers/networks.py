@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES, NO_DIGIT, SIDE
+from digitcli.convention import CLASSES, NO_DIGIT, SIDE
 from digitcli.errors import ModelError
 from digitcli.system.quiet import native_stderr_hidden
 from digitcli.system.tensorflow_setup import import_tensorflow

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.classifiers.networks import first_line, picture_shape
-from digitcli.data.digits import CLASSES
+from digitcli.convention import CLASSES
 from digitcli.errors import MissingExtraError, ModelError
 from digitcli.system.quiet import native_stderr_hidden
 

@@ -11,7 +11,7 @@ from digitcli.classifiers.litert import LiteRTModel
 from digitcli.classifiers.networks import first_line, forward, load_keras, load_saved_model, with_softmax
 from digitcli.classifiers.onnx import OnnxModel
 from digitcli.classifiers.recognise import Format
-from digitcli.data.digits import SIDE
+from digitcli.convention import SIDE
 from digitcli.errors import DigitcliError, ModelError
 
 

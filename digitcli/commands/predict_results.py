@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from digitcli.reading.digit import Digit
     from digitcli.reading.forms import Filled
-    from digitcli.reading.many import Digit
     from digitcli.reading.prediction import Mode, Prediction
 
 PARQUET_ROWS = 10_000

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES, SIDE, DataSet, Digits
+from digitcli.convention import CLASSES, SIDE
+from digitcli.data.digits import DataSet, Digits
 from digitcli.simulator.strokes import fit_box, frequencies, handwrite
 from digitcli.simulator.styles import STYLES
 

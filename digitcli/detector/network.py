@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
-from digitcli.data.digits import CLASSES
+from digitcli.convention import CLASSES
 from digitcli.system.quiet import native_stderr_hidden
 from digitcli.system.tensorflow_setup import import_tensorflow
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.data.digits import CLASSES
+from digitcli.convention import CLASSES
 from digitcli.images.ink import Box
 from digitcli.reading import line
 from digitcli.reading.edges import continued

@@ -19,10 +19,10 @@ from PIL import Image
 from digitcli.images.boxes import in_box
 from digitcli.images.ink import Box
 from digitcli.reading import line, many
+from digitcli.reading.digit import Digit
 from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.likelihood import Probabilities
 from digitcli.reading.line import View
-from digitcli.reading.many import Digit
 from digitcli.reading.transcript import LETTER, Place, aligned, greedy, likeliest, of_digits, probability
 
 _TALL = 0.3

@@ -32,8 +32,8 @@ from digitcli.system.limits import DEADLY, SECONDS, OvertimeError, PictureLimits
 
 if TYPE_CHECKING:
     from digitcli.reading.annotate import Mark
+    from digitcli.reading.digit import Digit
     from digitcli.reading.forms import Filled, Form
-    from digitcli.reading.many import Digit
     from digitcli.reading.numbers import Number
     from digitcli.system.parallel import Death, Workers
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES
+from digitcli.convention import CLASSES
 from digitcli.simulator import signs, typefaces, writing
 from digitcli.simulator.letters import LETTERS
 from digitcli.simulator.strokes import fit_box, handwrite, split

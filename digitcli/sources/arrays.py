@@ -21,6 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from digitcli.convention import SIDE
 from digitcli.errors import ImageError, reason
 from digitcli.sources.source import File, Source, escaped
 from digitcli.system.limits import (
@@ -32,7 +33,6 @@ from digitcli.system.limits import (
     require_no_bomb,
 )
 
-SIDE = 28
 BLOCK = 1024
 """Rows read at a time. The first ones also tell whether white is 1 or 255."""
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from digitcli import models
-from digitcli.data.digits import NO_DIGIT, NO_DIGITS, Digits
+from digitcli.convention import NO_DIGIT, NO_DIGITS
+from digitcli.data.digits import Digits
 from digitcli.reading.likelihood import odds
 
 _TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 401))

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli import models
-from digitcli.data.digits import NO_DIGIT, SIDE, Digits
+from digitcli.convention import NO_DIGIT, SIDE
+from digitcli.data.digits import Digits
 from digitcli.errors import UsageError
 from digitcli.images.augmentation import CENTRED, Warp
 from digitcli.runs.history import EpochReport

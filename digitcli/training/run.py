@@ -13,7 +13,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-import digitcli
 from digitcli import classifiers, models, runs
 from digitcli.classifiers import trial
 from digitcli.classifiers.networks import load_keras
@@ -38,6 +37,7 @@ from digitcli.training.loop import Fitted, StepReport, fit, split
 from digitcli.training.state import MemberState, TrainingState
 from digitcli.training.unfinished import Plan, Unfinished
 from digitcli.training.workers import Workers, connected
+from digitcli.version import __version__
 
 tf = import_tensorflow()
 
@@ -320,7 +320,7 @@ def _machine(workers: int) -> dict[str, Any]:
     """What decides the last bits of a result, besides the settings and the data."""
     return {
         "versions": {
-            "digitcli": digitcli.__version__,
+            "digitcli": __version__,
             "tensorflow": tf.__version__,
             "keras": tf.keras.__version__,
             "python": platform.python_version(),
