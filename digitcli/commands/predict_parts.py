@@ -17,7 +17,7 @@ import typer
 from digitcli.classifiers import Classifier, model_bytes
 from digitcli.cluster.ray_engine import map_unordered
 from digitcli.cluster.ray_setup import ray_started, require_ray
-from digitcli.commands.predict_results import Layout
+from digitcli.commands.layout import Layout
 from digitcli.commands.reading_display import with_progress_of_parts
 from digitcli.commands.results_folder import Counts, ResultsFolder, write_part
 from digitcli.errors import Interrupted
