@@ -30,7 +30,7 @@ OUTPUT = "probabilities"
 def load_keras(path: Path, kind: Literal["keras", "h5"], *, safe: bool = True) -> tuple[Any, int | None]:
     """A keras.Model from a .keras or .h5 file, and the only batch size it takes, or None for any.
 
-    safe: code that the file brings along (Lambda layers) is not run; see also keras_risks.
+    safe: code that the file brings along (Lambda layers) is not run; see also risks.keras.
     Raises ModelError if it cannot be read or does not take one 28x28 picture.
     """
     import_tensorflow()

@@ -28,7 +28,7 @@ def recognise(path: Path) -> Format:
         return "tflite"
     if head == b"\x89HDF\r\n\x1a\n":
         return "h5"
-    if head.startswith(b"PK\x03\x04"):  # an archive; keras_risks looks into it
+    if head.startswith(b"PK\x03\x04"):  # an archive; risks.keras looks into it
         return "keras"
     if path.name == "saved_model.pb":
         raise ModelError(f"{path}: is a part of a SavedModel. Give its folder, {path.parent}.")

@@ -22,6 +22,7 @@ from typing import cast
 
 import platformdirs
 
+from digitcli.classifiers import risks
 from digitcli.classifiers.recognise import Format, recognise
 from digitcli.errors import ModelError
 from digitcli.system.files import size
@@ -39,7 +40,7 @@ MOST_NAMED = 5
 """Risky parts of a model that are told by name."""
 
 RULES = 1
-"""To be raised when something is refused that was not before, so that all models are tried anew."""
+"""To be raised when a check refuses what it did not before, so that all models are tried anew."""
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from digitcli.classifiers.trial import main; main()"
 _ENVIRONMENT = {
@@ -78,16 +79,16 @@ def remember(path: Path) -> None:
 
 def tell_risks(path: Path, kind: Format, tell: Callable[[str], None]) -> None:
     """Calls `tell` with what a model could do besides calculating, if anything."""
-    risks = _risks(path, kind)
-    if risks:
-        tell(f"{path} is trusted: {risks}.")
+    found = _risks(path, kind)
+    if found:
+        tell(f"{path} is trusted: {found}.")
 
 
 def refuse_risks(path: Path, kind: Format) -> None:
     """Raises ModelError if a model could do something besides calculating."""
-    risks = _risks(path, kind)
-    if risks:
-        raise ModelError(f"{path}: is not loaded, since {risks}.\n{_ADVICE}")
+    found = _risks(path, kind)
+    if found:
+        raise ModelError(f"{path}: is not loaded, since {found}.\n{_ADVICE}")
 
 
 def main() -> None:
@@ -196,18 +197,9 @@ def _run(path: Path, kind: Format) -> None:
 
 def _risks(path: Path, kind: Format) -> str:
     """What a model could do besides calculating, for a sentence; empty if nothing."""
-    risks: list[str] = []
-    match kind:
-        case "keras" | "h5":
-            from digitcli.classifiers import keras_risks
-
-            risks = keras_risks.find(path, kind)
-        case "savedmodel":
-            from digitcli.classifiers import graph_risks
-
-            risks = graph_risks.find(path)
-    named = ", ".join(risks[:MOST_NAMED]) + (", …" if len(risks) > MOST_NAMED else "")
-    return f"its {named} could run code, or read or write files" if risks else ""
+    found = risks.find(path, kind)
+    named = ", ".join(found[:MOST_NAMED]) + (", …" if len(found) > MOST_NAMED else "")
+    return f"its {named} could run code, or read or write files" if found else ""
 
 
 def _note(path: Path) -> Path:
@@ -221,7 +213,8 @@ def _note(path: Path) -> Path:
                     digest.update(hashlib.file_digest(content, "sha256").digest())
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}.") from error
-    return Path(platformdirs.user_cache_dir("digitcli")) / f"models-{RULES}" / digest.hexdigest()
+    folder = "-".join(["models", str(RULES), *risks.names()])
+    return Path(platformdirs.user_cache_dir("digitcli")) / folder / digest.hexdigest()
 
 
 def _write(note: Path) -> None:
