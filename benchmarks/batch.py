@@ -33,7 +33,7 @@ from cold_start import conditions, train_small_run
 from PIL import Image, ImageFilter
 
 from digitcli.data import synthetic
-from digitcli.prediction import LEAST_SIDE
+from digitcli.reading.prediction import LEAST_SIDE
 from digitcli.runs import BUNDLED, KERAS_MODEL
 
 HERE = Path(__file__).parent

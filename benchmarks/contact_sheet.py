@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from digitcli.convention import SIDE
 from digitcli.data import synthetic
-from digitcli.data.digits import SIDE, Digits
-from digitcli.files import atomic_path
+from digitcli.data.digits import Digits
+from digitcli.system.files import atomic_path
 
 COLUMNS = 20
 ZOOM = 2

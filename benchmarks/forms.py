@@ -25,9 +25,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from digitcli.files import atomic_path
 from digitcli.reading.forms import read_form
 from digitcli.simulator.hands import HEIGHT, Hand
+from digitcli.system.files import atomic_path
 
 RESULTS = Path(__file__).parent / "results" / "forms.json"
 EXAMPLE = Path(__file__).parents[1] / "examples" / "form"

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.data import reviewed
-from digitcli.data.strokes import fit_box, handwrite, split
-from digitcli.data.styles import STYLES, Style
-from digitcli.files import atomic_path
+from digitcli.simulator.strokes import fit_box, handwrite, split
+from digitcli.simulator.styles import STYLES, Style
+from digitcli.system.files import atomic_path
 
 RESULTS = Path(__file__).parent / "results" / "own_hand.json"
 

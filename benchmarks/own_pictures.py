@@ -46,7 +46,7 @@ from PIL import Image
 from several_digits import draw_numbers, lines_right, read_numbers
 
 from digitcli import classifiers, runs
-from digitcli.data.digits import CLASSES, SIDE
+from digitcli.convention import CLASSES, SIDE
 from digitcli.images.decode import open_picture
 from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, not_digits, picture
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from digitcli import models
-from digitcli.ray_engine import MOST_BLOCKS
+from digitcli.cluster.ray_engine import MOST_BLOCKS
 
 RESULTS = Path(__file__).parent / "results"
 WORKERS = (1, 2, 4, 8, 16, 32)

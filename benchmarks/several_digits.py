@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli import classifiers
-from digitcli.data.digits import SIDE
+from digitcli.convention import SIDE
 from digitcli.images.decode import open_picture
 from digitcli.simulator import picture
 

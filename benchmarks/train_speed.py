@@ -78,7 +78,7 @@ def train_ours(name: str, seed: int, data: str, watch: Watch) -> dict[str, Any]:
     """`digitcli train`, in this process so that it can be watched."""
     from digitcli.cli import main
     from digitcli.data.load import load
-    from digitcli.tensorflow_setup import import_no_more_than_needed
+    from digitcli.system.tensorflow_setup import import_no_more_than_needed
 
     import_no_more_than_needed()  # as main does, before it imports the loop
     from digitcli.training import loop
@@ -205,7 +205,7 @@ def matmul_rate() -> float:
     """Float32 multiply-adds per second, of all cores, that TensorFlow reaches on large matrices."""
     code = (
         "import time\n"
-        "from digitcli.tensorflow_setup import import_tensorflow\n"
+        "from digitcli.system.tensorflow_setup import import_tensorflow\n"
         "tf = import_tensorflow()\n"
         "a = tf.random.normal((2048, 2048)); f = tf.function(lambda: tf.matmul(a, a)); f(); f()\n"
         "t = []\n"

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from digitcli.version import __version__ as __version__
 
 __all__ = ["Expect", "Model", "evaluate", "load", "resume", "train"]
 

@@ -14,19 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli import classifiers, evaluation, prediction, runs
-from digitcli.data.digits import SIDE
+from digitcli import classifiers, evaluation, runs
+from digitcli.convention import SIDE
 from digitcli.data.load import load as load_data
 from digitcli.errors import ImageError, UsageError
 from digitcli.evaluation import Evaluation
-from digitcli.limits import SECONDS
-from digitcli.prediction import Mode, Prediction
+from digitcli.reading import prediction
 from digitcli.reading.expect import ANY, Expect
+from digitcli.reading.prediction import Mode, Prediction
 from digitcli.sources.pages import EVERY_PAGE, Pages, split
 from digitcli.sources.source import Source
+from digitcli.system.limits import SECONDS
 
 if TYPE_CHECKING:
-    from digitcli.training.history import EpochReport
+    from digitcli.runs.history import EpochReport
     from digitcli.training.run import TrainedRun
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]

@@ -16,7 +16,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from digitcli import __version__
 from digitcli.commands import data, form
 from digitcli.commands.doctor import doctor
 from digitcli.commands.evaluate import evaluate
@@ -26,7 +25,8 @@ from digitcli.commands.review import review
 from digitcli.commands.train import train
 from digitcli.errors import DigitcliError, Interrupted, OutputError, kind_of
 from digitcli.output import Stdout, print_json, printable
-from digitcli.tensorflow_setup import import_no_more_than_needed
+from digitcli.system.tensorflow_setup import import_no_more_than_needed
+from digitcli.version import __version__
 
 DATA, FORM = "data", "form"  # the commands that have commands of their own
 LEAST_COLUMNS = 40  # for help in Typer's tables

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
 
-from digitcli import __version__, runs
+from digitcli import runs
 from digitcli.data.load import Place, places
 from digitcli.errors import ModelError
-from digitcli.parallel import cores
+from digitcli.system.parallel import cores
+from digitcli.version import __version__
 
 DISTRIBUTION = "digitcli"
 

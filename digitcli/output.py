@@ -11,25 +11,19 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
 
 from digitcli.errors import OutputError
+from digitcli.system.progress import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 SCHEMA = 1
 """Version of the JSON documents; rises when a key changes its meaning or goes away."""
-
-Progress = Callable[[int, int | None], None]
-"""How logic reports progress: called with (done, total); total is None while it is not known."""
-
-Note = Callable[[str], None]
-"""How logic tells meanwhile what is good to know, such as what it waits for."""
-
 
 NARROW = 60
 """Columns of a terminal under which a table that does not fit is told row by row."""

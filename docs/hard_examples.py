@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from digitcli import classifiers, prediction, runs, simulator
-from digitcli.files import atomic_path
+from digitcli import classifiers, runs, simulator
+from digitcli.reading import prediction
 from digitcli.sources.source import Source
+from digitcli.system.files import atomic_path
 
 TARGET = Path(__file__).with_name("hard_examples.jpg")
 COLUMNS, CELL, CAPTION, GAP = 6, 160, 40, 12

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from digitcli.data.strokes import strokes
+from digitcli.simulator.strokes import strokes
 
 OVERSAMPLING = 4  # drawn so much larger, then reduced, for smooth edges
 Colour = tuple[int, ...]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 from typer.testing import CliRunner
 
-from digitcli import trial
+from digitcli.classifiers import trial
 from digitcli.cli import app
 from digitcli.errors import ModelError
 from digitcli.exporting.browser import Browser

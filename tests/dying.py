@@ -6,9 +6,9 @@ import hashlib
 import os
 from pathlib import Path
 
-from digitcli.limits import PictureLimits
-from digitcli.prediction import Prediction
+from digitcli.reading.prediction import Prediction
 from digitcli.sources.source import Source
+from digitcli.system.limits import PictureLimits
 
 
 def die_of_b(read: object, model: Path, views: int, batch: list[Source]) -> list[Prediction]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tiny_models
 
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 HARM = "harm"
 

@@ -18,12 +18,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digitcli import parts
 from digitcli.data import synthetic
 from digitcli.errors import ImageError, MissingExtraError
-from digitcli.parts import cut
-from digitcli.sources import addresses, parquet
+from digitcli.sources import addresses, parquet, parts
 from digitcli.sources.expand import count, expand
+from digitcli.sources.parts import cut
 from digitcli.sources.source import Source
 
 pa = pytest.importorskip("pyarrow")

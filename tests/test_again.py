@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digitcli import classifiers, runs
-from digitcli.data.printed import faces
-from digitcli.prediction import Prediction, predict
+from digitcli.reading.prediction import Prediction, predict
 from digitcli.simulator import KINDS, picture
+from digitcli.simulator.typefaces import faces
 from digitcli.sources.source import Source
 
 

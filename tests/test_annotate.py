@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from digitcli.annotate import Mark, annotated, place
+from digitcli.reading.annotate import Mark, annotated, place
 
 
 def differing(image: Image.Image, colour: str) -> np.ndarray:

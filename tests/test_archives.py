@@ -13,10 +13,10 @@ from pathlib import Path
 import measured
 import pytest
 
-from digitcli import limits
 from digitcli.errors import ImageError
 from digitcli.sources import archives
 from digitcli.sources.source import Source
+from digitcli.system import limits
 
 MEMBERS = {"b.png": b"first" * 300, "in/a.JPG": b"second" * 300, "../../etc/c.gif": b"third" * 300}
 OTHERS = {"notes.txt": b"x", "__MACOSX/._b.png": b"x", ".hidden.png": b"x"}
@@ -275,7 +275,7 @@ def test_a_directory_that_takes_more_memory_than_it_seemed_is_refused() -> None:
     directory_of_nothing("many.zip", 100_000)
     program = (
         "from pathlib import Path\n"
-        "from digitcli import limits\n"
+        "from digitcli.system import limits\n"
         "from digitcli.sources import archives\n"
         "limits.MEMORY = 2**20\n"
         "print(*(source.content for source in archives.read(Path('many.zip'))))\n"

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from digitcli import limits
 from digitcli.data.formats import idx
 from digitcli.errors import ImageError
 from digitcli.sources import arrays
+from digitcli.system import limits
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 28, 28)).astype(np.uint8)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from digitcli.images.beside import without_what_stands_beside
-from digitcli.reading.many import Digit
+from digitcli.reading.beside import without_what_stands_beside
+from digitcli.reading.digit import Digit
 
 WIDTH, HEIGHT = 400, 200
 

@@ -16,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import IMAGES
 
-from digitcli import classifiers, tensorflow_setup
+from digitcli import classifiers
+from digitcli.classifiers.classifier import BATCH, softmax
 from digitcli.errors import MissingExtraError, ModelError, UsageError
 from digitcli.images.augmentation import views
+from digitcli.system import tensorflow_setup
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +67,7 @@ class TestLiteRT:
         model.save(tmp_path / "model.keras")
         tiny_models.write_tflite(tmp_path / "model.tflite", classes=11, activation=activation)
         outputs = model(tiny_models.pixels().reshape(-1, 28, 28, 1)).numpy()
-        expected = (outputs if activation else classifiers.softmax(outputs))[:, :10]
+        expected = (outputs if activation else softmax(outputs))[:, :10]
         for name in ("model.tflite", "model.keras"):
             rows = classifiers.load(tmp_path / name).probabilities(IMAGES)
             np.testing.assert_allclose(rows, expected, atol=1e-5)
@@ -98,7 +100,7 @@ class TestLiteRT:
 
     def test_any_number_of_pictures_gives_the_same_rows(self, tflite: Path) -> None:
         classifier = classifiers.load(tflite)
-        many = np.concatenate([IMAGES] * 30)[: 2 * classifiers.BATCH + 1]
+        many = np.concatenate([IMAGES] * 30)[: 2 * BATCH + 1]
         whole = classifier.probabilities(many)
         single = np.concatenate([classifier.probabilities(many[i : i + 1]) for i in range(len(IMAGES))])
         np.testing.assert_allclose(whole[: len(IMAGES)], single, atol=1e-6)

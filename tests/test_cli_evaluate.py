@@ -20,7 +20,7 @@ from digitcli.data.digits import Digits
 def dot_reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LiteRT model that reads the digit n where pixel n of the top row is lit, rather sure of it."""
     from digitcli.exporting.formats import tflite
-    from digitcli.tensorflow_setup import import_tensorflow
+    from digitcli.system.tensorflow_setup import import_tensorflow
 
     import_tensorflow()
     import keras

@@ -20,12 +20,15 @@ import tiny_models
 from PIL import Image, ImageDraw
 from test_json_docs import schema
 
-from digitcli import runs, trial
+from digitcli import runs
+from digitcli.classifiers import trial
 from digitcli.commands import predict_results
-from digitcli.commands.predict_results import Format, Layout, print_results
+from digitcli.commands.formats import Format
+from digitcli.commands.layout import Layout
+from digitcli.commands.predict_results import print_results
 from digitcli.data import synthetic
 from digitcli.output import Output
-from digitcli.prediction import Prediction
+from digitcli.reading.prediction import Prediction
 from digitcli.sources import parquet
 
 Run = Callable[..., Any]
@@ -477,7 +480,7 @@ def test_a_model_that_is_not_there_is_named(digitcli: Run) -> None:
 @pytest.mark.usefixtures("pictures")
 def test_one_picture_imports_nothing_that_it_can_do_without(model: Path) -> None:
     trial.remember(model)
-    heavy = {"tensorflow", "keras", "matplotlib", "polars", "pyarrow", "tarfile", "digitcli.parallel"}
+    heavy = {"tensorflow", "keras", "matplotlib", "polars", "pyarrow", "tarfile", "digitcli.system.parallel"}
     program = (
         "import sys\n"
         "from digitcli.cli import app\n"

@@ -13,8 +13,8 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from digitcli import prediction
 from digitcli.data import synthetic
+from digitcli.reading import prediction
 
 FORMATS = ["csv", "plain", "jsonl", "json", "parquet"]
 COUNT = 20
@@ -23,7 +23,7 @@ BROKEN = "pictures/03.png"
 
 STOP_AT_ONCE = """
 import os, signal, sys
-from digitcli import prediction
+from digitcli.reading import prediction
 whole = prediction.predict
 def until_killed(*arguments, **options):
     for number, result in enumerate(whole(*arguments, **options)):

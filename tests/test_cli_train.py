@@ -184,7 +184,7 @@ def test_nothing_but_ours_reaches_the_terminal(data):
     ("start", "plots"),
     [
         ("from digitcli.cli import main; main()", False),
-        ("from digitcli.tensorflow_setup import import_tensorflow; import_tensorflow()", True),
+        ("from digitcli.system.tensorflow_setup import import_tensorflow; import_tensorflow()", True),
     ],
     ids=["command", "somebody else's program"],
 )

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from digitcli.errors import ImageError
 from digitcli.images import decode
 from digitcli.images.decode import open_picture
-from digitcli.limits import PictureLimits
+from digitcli.system.limits import PictureLimits
 
 
 def encoded(image: Image.Image, format: str = "PNG", **options: object) -> bytes:

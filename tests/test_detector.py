@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from digitcli.convention import CLASSES
 from digitcli.data import synthetic
-from digitcli.data.digits import CLASSES
-from digitcli.detector import find as finding
 from digitcli.detector import pages, views
-from digitcli.detector.find import STRIDE, decoded, find
 from digitcli.detector.pages import PageOfDigits, page
 from digitcli.detector.targets import LEAST_SEEN, SMALLEST, targets
 from digitcli.detector.views import SIDE, view
+from digitcli.reading import find as finding
+from digitcli.reading.find import STRIDE, decoded, find
 from digitcli.simulator import HELD_OUT, picture
 
 REAL = synthetic.generate(100, seed=8)

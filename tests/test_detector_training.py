@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from digitcli.data import synthetic
-from digitcli.detector import find as finding
 from digitcli.detector import network, training
 from digitcli.detector.pages import PageOfDigits
+from digitcli.reading import find as finding
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

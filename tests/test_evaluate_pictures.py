@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
-from digitcli.data.printed import faces
 from digitcli.errors import DataError
 from digitcli.evaluation.pictures import Labelled, Scored, Summary, distance, read_labels, risks
-from digitcli.prediction import Prediction
+from digitcli.reading.prediction import Prediction
+from digitcli.simulator.typefaces import faces
 
 TEXTS = st.text("0123456789", max_size=8)
 SCHEMA = Path(__file__).parents[1] / "docs" / "schemas" / "evaluate-pictures.json"

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 import digitcli
 from digitcli import Expect
 from digitcli.cli import app
-from digitcli.data.printed import faces
 from digitcli.reading.line import View
 from digitcli.reading.numbers import best
 from digitcli.reading.transcript import SIGNS, likeliest, of_digits
+from digitcli.simulator.typefaces import faces
 
 TEXTS = st.text("0123456789", min_size=1, max_size=8)
 

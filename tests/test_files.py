@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from digitcli.errors import OutputError
-from digitcli.files import atomic_group, atomic_path, write_durably
+from digitcli.system.files import atomic_group, atomic_path, write_durably
 
 
 def interrupt_after_writing(path):

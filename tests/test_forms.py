@@ -14,11 +14,11 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from digitcli.data import synthetic
-from digitcli.data.printed import faces
 from digitcli.errors import UsageError
 from digitcli.images.registration import Blank
 from digitcli.reading.draft import draft
 from digitcli.reading.forms import read_form, region
+from digitcli.simulator.typefaces import faces
 
 CELL = 60
 FIELDS = {"customer": (150, 7), "code": (265, 5), "day": (380, 2)}

@@ -652,7 +652,7 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
 
 
 WORKERS = """
-from digitcli.parallel import map_in_order
+from digitcli.system.parallel import map_in_order
 results = map_in_order(eval, ["1", "__import__('time').sleep(600)"], 2)
 print(next(results), flush=True)
 input()

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from some_digits import assert_same, assert_survives_a_round_trip, data_sets, some_data
 
-from digitcli import limits
 from digitcli.data import formats
 from digitcli.data.digits import DataSet
 from digitcli.errors import DataError
+from digitcli.system import limits
 
 
 def read(path: Path) -> DataSet:

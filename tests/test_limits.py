@@ -12,9 +12,9 @@ from contextlib import suppress
 import measured
 import pytest
 
-from digitcli import limits
 from digitcli.errors import ImageError
-from digitcli.limits import (
+from digitcli.system import limits
+from digitcli.system.limits import (
     DEADLY,
     MEMORY,
     BombError,
@@ -116,7 +116,7 @@ def test_a_lower_limit_that_was_there_is_kept() -> None:
 def test_code_that_nothing_interrupts_is_ended_with_its_process_if_that_is_asked_for() -> None:
     program = (
         "import hashlib\n"
-        "from digitcli.limits import PictureLimits\n"
+        "from digitcli.system.limits import PictureLimits\n"
         "with PictureLimits(0.1, deadly=True) as bounds, bounds.reading(object(), 'x.png'):\n"
         "    hashlib.pbkdf2_hmac('sha1', b'', b'', 2**31 - 1)\n"
     )

@@ -8,11 +8,12 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
 from digitcli import classifiers, runs
+from digitcli.convention import SIDE
 from digitcli.data import synthetic
-from digitcli.detector.find import Found
-from digitcli.images.geometry import SIDE
 from digitcli.reading import many
-from digitcli.reading.many import Digit, read_many
+from digitcli.reading.digit import Digit
+from digitcli.reading.find import Found
+from digitcli.reading.many import read_many
 from digitcli.simulator import KINDS, picture
 
 DIGITS = synthetic.generate(300, seed=4)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from some_digits import assert_survives_a_round_trip, data_sets, some_digits
 
-from digitcli import limits
 from digitcli.data import formats
 from digitcli.data.digits import DataSet
 from digitcli.data.formats import npz
 from digitcli.errors import DataError
+from digitcli.system import limits
 
 
 def read(path: Path) -> DataSet:

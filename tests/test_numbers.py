@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from digitcli import classifiers, runs
-from digitcli.data.printed import faces
 from digitcli.reading import many
+from digitcli.reading.digit import Digit
 from digitcli.reading.line import View
-from digitcli.reading.many import Digit
 from digitcli.reading.numbers import best, read_numbers
 from digitcli.reading.transcript import SIGNS
+from digitcli.simulator.typefaces import faces
 
 PROBABILITIES = classifiers.load(runs.BUNDLED).probabilities
 

@@ -14,9 +14,9 @@ from PIL import Image
 
 import digitcli
 from digitcli.data import synthetic
-from digitcli.data.strokes import strokes
 from digitcli.images.preprocess import to_mnist
 from digitcli.reading.one import CLEAR
+from digitcli.simulator.strokes import strokes
 
 MODEL = "model.tflite"
 

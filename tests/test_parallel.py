@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from digitcli.errors import DataError
-from digitcli.parallel import Death, every, map_in_order
+from digitcli.system.parallel import Death, every, map_in_order
 
 # What is called in the other processes must be found by name there, so it comes from the standard library.
 

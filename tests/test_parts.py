@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digitcli import parts
 from digitcli.errors import ImageError, UsageError
-from digitcli.parts import Part, cut
+from digitcli.sources import parts
+from digitcli.sources.parts import Part, cut
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

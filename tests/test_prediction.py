@@ -15,16 +15,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
-from digitcli import classifiers, parallel, prediction, runs
+from digitcli import classifiers, runs
 from digitcli.errors import ImageError
-from digitcli.expectations import Probabilities
-from digitcli.prediction import BATCH_SIZE, Mode, Prediction, predict
-from digitcli.reading import many, numbers
+from digitcli.reading import many, numbers, prediction
 from digitcli.reading import one as first_look
-from digitcli.reading.many import Digit
+from digitcli.reading.digit import Digit
+from digitcli.reading.likelihood import Probabilities
 from digitcli.reading.numbers import Number
 from digitcli.reading.one import CLEAR, SURE, One, read_one
+from digitcli.reading.prediction import BATCH_SIZE, Mode, Prediction, predict
 from digitcli.sources.source import Source
+from digitcli.system import parallel
 
 
 @pytest.fixture(autouse=True)
@@ -220,7 +221,7 @@ def test_other_processes_give_the_same_results_in_the_same_order(monkeypatch: py
 def test_few_pictures_and_those_for_tensorflow_start_no_other_process(
     monkeypatch: pytest.MonkeyPatch, runtime: str
 ) -> None:
-    monkeypatch.setattr("digitcli.parallel.Workers", None)
+    monkeypatch.setattr("digitcli.system.parallel.Workers", None)
     monkeypatch.setattr(FakeClassifier, "runtime", runtime)
     start_up = 60 if runtime == "LiteRT" else 0
     assert len(results(picture("a.png"), "gone.png", start_up=start_up)) == 2

@@ -23,9 +23,10 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from digitcli import classifiers, parts, runs
+from digitcli import classifiers, runs
 from digitcli.commands import predict_parts
 from digitcli.data import synthetic
+from digitcli.sources import parts
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -35,7 +36,7 @@ Run = Callable[..., Any]
 
 CLUSTER = """
 import json, os, sys
-from digitcli.ray_setup import ray_started
+from digitcli.cluster.ray_setup import ray_started
 with ray_started(None):
     import ray
     about = {"address": ray.get_runtime_context().gcs_address}
@@ -47,7 +48,7 @@ with ray_started(None):
 # Ray is used by processes of their own, as it is not made to be started again and again in one.
 BEGIN = """
 import sys
-from digitcli import parts
+from digitcli.sources import parts
 parts.PICTURES = 20
 """
 END = """

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from digitcli.data import synthetic
-from digitcli.detector.find import Found
 from digitcli.reading import many
 from digitcli.reading import one as first_look
+from digitcli.reading.find import Found
 from digitcli.reading.one import One, read_one
 
 DIGITS = synthetic.generate(100, seed=5)

@@ -23,8 +23,8 @@ from digitcli.data.formats import npz
 from digitcli.data.load import load
 from digitcli.evaluation import figures
 from digitcli.evaluation.metrics import ReliabilityBin, reliability, wilson_interval
-from digitcli.training import history
-from digitcli.training.history import EpochReport
+from digitcli.runs import history
+from digitcli.runs.history import EpochReport
 
 VOID = {"meta", "link", "img", "br", "hr"}
 

@@ -19,7 +19,8 @@ from digitcli.data import synthetic
 from digitcli.data.digits import DataSet
 from digitcli.data.formats import npz
 from digitcli.errors import DataError, Interrupted, OutputError
-from digitcli.training import checkpoints, history, loop, unfinished
+from digitcli.runs import history
+from digitcli.training import checkpoints, loop, unfinished
 from digitcli.training.config import configure
 from digitcli.training.run import resume, train
 from digitcli.training.state import TrainingState, from_arrays, to_arrays

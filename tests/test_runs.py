@@ -10,7 +10,7 @@ import pytest
 
 from digitcli import runs
 from digitcli.errors import ModelError
-from digitcli.training import history
+from digitcli.runs import history
 
 
 def make_run(name: str, finished: int = 0, files: tuple[str, ...] = ("model.keras", "model.tflite")) -> Path:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from digitcli.convention import NO_DIGIT
 from digitcli.data import simulated
-from digitcli.data.digits import NO_DIGIT
 from digitcli.simulator import HELD_OUT, KINDS, picture
 
 

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from digitcli.data.styles import STYLES
 from digitcli.simulator import HELD_OUT, KINDS, NOT_DIGITS, Picture, mixed, not_digits, picture
 from digitcli.simulator.forms import in_cells
 from digitcli.simulator.kinds import HELD_OUT_PARTS
 from digitcli.simulator.papers import PAPERS
 from digitcli.simulator.pens import PENS
 from digitcli.simulator.signs import sign
+from digitcli.simulator.styles import STYLES
 from digitcli.simulator.writing import AMBIGUOUS, UPSTROKES, handwritten, is_clear, scribble
 
 SMALL = [name for name in KINDS if "huge" not in name]

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 import digitcli as package
-from digitcli import keras_risks, trial
+from digitcli.classifiers import trial
+from digitcli.classifiers.risks import keras as keras_risks
 from digitcli.errors import ModelError
 
 Run = Callable[..., Any]

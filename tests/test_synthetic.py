@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from digitcli.data import synthetic
 from digitcli.data.digits import Digits
-from digitcli.data.strokes import handwrite, strokes
-from digitcli.data.styles import STYLES, Style
+from digitcli.simulator.strokes import handwrite, strokes
+from digitcli.simulator.styles import STYLES, Style
 
 ALL_STYLES = [(digit, style.name) for digit, styles in STYLES.items() for style in styles]
 

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from digitcli import tensorflow_setup
 from digitcli.errors import DigitcliError, MissingExtraError
+from digitcli.system import tensorflow_setup
 
 
 @pytest.fixture(autouse=True)

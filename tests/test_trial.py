@@ -10,7 +10,8 @@ import tiny_models
 from some_digits import some_data
 
 import digitcli as package
-from digitcli import classifiers, exporting, runs, trial
+from digitcli import classifiers, exporting, runs
+from digitcli.classifiers import trial
 from digitcli.errors import MissingExtraError, ModelError
 from digitcli.training.config import configure
 from digitcli.training.run import train
@@ -130,7 +131,7 @@ def test_a_trial_that_crashes_is_one_error(
 def test_what_a_model_prints_does_not_get_into_the_answer(
     trials: None, tflite: bytes, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    loud = "import sys; sys.path[:] = {path!r}; from digitcli import trial; run = trial._run\n"
+    loud = "import sys; sys.path[:] = {path!r}; from digitcli.classifiers import trial; run = trial._run\n"
     loud += "trial._run = lambda *model: [print('loud'), run(*model)]\ntrial.main()"
     monkeypatch.setattr(trial, "_PROGRAM", loud)
     Path("m.tflite").write_bytes(tflite)

@@ -430,7 +430,7 @@ def test_killed_in_the_middle_it_is_silent_leaves_no_process_and_goes_on(digitcl
 def test_on_ray_a_trial_may_be_stopped_fail_or_be_killed_and_the_others_go_on(dataset):
     import ray
 
-    from digitcli.ray_setup import ray_started
+    from digitcli.cluster.ray_setup import ray_started
     from digitcli.training.ray_trials import run_trials
 
     usual = Settings(0.01, 1.0, 0.0, False)
@@ -468,7 +468,7 @@ def test_on_ray_a_trial_may_be_stopped_fail_or_be_killed_and_the_others_go_on(da
 def test_a_ray_that_is_in_use_is_left_alone(monkeypatch):
     import ray
 
-    from digitcli.ray_setup import ray_started
+    from digitcli.cluster.ray_setup import ray_started
 
     ended = []
     monkeypatch.setattr(ray, "is_initialized", lambda: True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from digitcli.data.printed import faces
 from digitcli.simulator import typefaces
 from digitcli.simulator.hands import HEIGHT, Scribe
+from digitcli.simulator.typefaces import faces
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from digitcli.data import synthetic
 from digitcli.data.digits import DataSet
 from digitcli.exporting.formats import savedmodel, tflite
 from digitcli.exporting.material import Material
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 draw_once = functools.cache(synthetic.generate)
 """The same pictures without drawing them again, which the proof of every export does."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from digitcli.classifiers import Classifier
     from digitcli.data.digits import DataSet, Digits
     from digitcli.evaluation import Scores
-    from digitcli.evaluation.comparison import Comparison, Contender
+    from digitcli.evaluation.comparison import Contender
     from digitcli.evaluation.robustness import Robustness
     from digitcli.output import Output
     from digitcli.runs import FoundModel
@@ -94,7 +94,7 @@ def evaluate(
     """
     from digitcli import classifiers, evaluation, runs
     from digitcli.errors import UsageError
-    from digitcli.files import require_free
+    from digitcli.system.files import require_free
 
     named: list[Path | None] = list(sources or [])
     if named and model:
@@ -213,6 +213,8 @@ def _compare_with_training_data(found: FoundModel, dataset: DataSet, digits: Dig
 
 
 def _show_side_by_side(models: Sequence[Contender], out: Output) -> None:
+    from digitcli.commands.against_first import show_against_first
+
     numbers = ["accuracy", "95 % interval", "wrong", "loss", "kB", "images/s"]
     out.table(
         ["model", *numbers],
@@ -231,17 +233,6 @@ def _show_side_by_side(models: Sequence[Contender], out: Output) -> None:
         right=numbers,
     )
     show_against_first([(each.model, each.against_first) for each in models], out)
-
-
-def show_against_first(models: Sequence[tuple[str, Comparison | None]], out: Output) -> None:
-    """A table of what tells each model from the first, which has no comparison."""
-    numbers = ["only first right", "only this right", "p"]
-    out.lines("")
-    out.table(
-        ["against the first", *numbers],
-        ([model, *astuple(against)] for model, against in models if against),
-        right=numbers,
-    )
 
 
 def _show(result: Scores, out: Output) -> None:

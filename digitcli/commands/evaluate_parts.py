@@ -8,15 +8,15 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from digitcli.classifiers import Classifier
+from digitcli.classifiers import Classifier, model_bytes
+from digitcli.cluster.ray_engine import map_unordered
+from digitcli.cluster.ray_setup import ray_started, require_ray
 from digitcli.data.formats import parquet
 from digitcli.errors import UsageError
 from digitcli.evaluation import Scores
 from digitcli.evaluation.parts import PartScore, Scorer
 from digitcli.output import Output
-from digitcli.parts import cut_parquet
-from digitcli.ray_engine import map_unordered, model_bytes
-from digitcli.ray_setup import ray_started, require_ray
+from digitcli.sources.parts import cut_parquet
 
 
 def evaluate_parts(classifier: Classifier, data: str, address: str | None, out: Output) -> Scores:

@@ -70,7 +70,7 @@ def export(
     """
     from digitcli import runs
     from digitcli.errors import UsageError
-    from digitcli.files import require_free
+    from digitcli.system.files import require_free
 
     if source and model:
         raise UsageError(f"Two models are named, {source} and {model}. Leave one of them out.")

@@ -35,11 +35,11 @@ def draft(
 
       digitcli form draft blank.png
     """
-    from digitcli.annotate import Mark, save_annotated
-    from digitcli.files import atomic_path, require_free
     from digitcli.images.decode import open_picture
+    from digitcli.reading.annotate import Mark, save_annotated
     from digitcli.reading.draft import as_toml
     from digitcli.reading.draft import draft as find
+    from digitcli.system.files import atomic_path, require_free
 
     out = options.output("form draft", json, quiet, verbose, debug)
     form = output or blank.with_suffix(".toml")

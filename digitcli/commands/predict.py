@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitcli.commands import options
-from digitcli.commands.predict_results import Format, Layout
+from digitcli.commands import formats, options
+from digitcli.commands.formats import Format
+from digitcli.commands.layout import Layout
 from digitcli.errors import OutputError, UsageError
-from digitcli.limits import SECONDS
+from digitcli.system.limits import SECONDS
 
 if TYPE_CHECKING:
     from digitcli.classifiers import Classifier
     from digitcli.output import Output
-    from digitcli.prediction import Prediction
     from digitcli.reading.expect import Expect
     from digitcli.reading.forms import Form
+    from digitcli.reading.prediction import Prediction
     from digitcli.sources.source import Source
 
 
@@ -163,9 +164,9 @@ def predict(
       digitcli predict scans/ --many --output read.csv
       digitcli predict scan.pdf --pages 2- --length 5 --json | jq -r '.results[].text'
     """
-    from digitcli import prediction
     from digitcli.commands.predict_results import draw, print_results
     from digitcli.commands.reading_display import with_progress
+    from digitcli.reading import prediction
     from digitcli.reading.expect import Expect
     from digitcli.sources.expand import expand
     from digitcli.sources.pages import Pages
@@ -209,14 +210,12 @@ def predict(
         )
         return
     format = _format(format, output, as_json, show)
-    if format is Format.PARQUET:
-        from digitcli.sources.parquet import require_pyarrow
-
-        require_pyarrow()
+    if format:
+        formats.require(format)
     if resume and not output:
         raise UsageError("--resume needs --output, the file to go on with.")
     sources = expand(pictures, sys.stdin.buffer, wanted)
-    out = options.output("predict", format is Format.JSON, quiet, verbose, debug)
+    out = options.output("predict", format == "json", quiet, verbose, debug)
     if annotate:
         sources = _annotatable(sources, annotate, force or resume)
     tally: Counter[bool] = Counter()
@@ -250,7 +249,7 @@ def predict(
 
             results = SavedDigits(save_digits).keeping(results)
         # Results that come one by one on the terminal show the progress themselves.
-        one_by_one = show or format in (Format.PLAIN, Format.CSV, Format.JSONL)
+        one_by_one = show or (format and isinstance(formats.get(format), formats.Rows))
         if out.shows_progress and not (one_by_one and out.is_terminal and not output):
             results = with_progress(results, pictures, out, done=tally.total())
         stack.enter_context(closing(predictions))
@@ -295,17 +294,17 @@ def _two(option: str, text: str | None) -> tuple[int, int] | None:
 
 def _format(format: Format | None, output: Path | None, as_json: bool, show: bool) -> Format | None:
     """The format that the options say together; None for a table. Raises UsageError if they contradict."""
-    if as_json and format not in (None, Format.JSON):
+    if as_json and format not in (None, "json"):
         raise UsageError(f"--json contradicts --format {format}. Leave one of them out.")
     if as_json:
-        format = Format.JSON
+        format = Format("json")
     if output and not format:
         suffix = output.suffix.lower().removeprefix(".")
         if suffix not in list(Format):
             raise UsageError(f"The suffix of {output} is that of no format. Name one with --format.")
         format = Format(suffix)
-    if format is Format.PARQUET and not output:
-        raise UsageError("--format parquet needs a file to write, --output FILE.")
+    if format and not output and not isinstance(formats.get(format), formats.Rows | formats.Printed):
+        raise UsageError(f"--format {format} needs a file to write, --output FILE.")
     if show and format:
         raise UsageError(f"--show draws instead of writing {format}. Leave one of them out.")
     return format
@@ -315,7 +314,7 @@ def _folder(output: Path | None, format: Format | None, *, show: bool, copies: P
     """Where the parts go. Raises UsageError if the options do not fit."""
     if not output:
         raise UsageError("--engine ray needs --output, a folder for its results.")
-    if format not in (None, Format.PARQUET):
+    if format not in (None, "parquet"):
         raise UsageError(f"--engine ray writes Parquet, so leave --format {format} out.")
     if show or copies:
         raise UsageError("--show, --annotate and --save-digits are for --engine local, so leave them out.")
@@ -336,7 +335,7 @@ def _load(model: Path | None, views: int, trust: bool, out: Output) -> Classifie
 
 def _annotatable(sources: Iterator[Source], annotate: Path, force: bool) -> Iterator[Source]:
     """The same sources. Raises UsageError if their copies cannot be written to `annotate`."""
-    from digitcli.annotate import is_folder, known_format
+    from digitcli.reading.annotate import is_folder, known_format
 
     if not force and annotate.exists() and not (annotate.is_dir() and not any(annotate.iterdir())):
         raise OutputError(f"{annotate} exists already. Choose another name, or write over it with --force.")

@@ -14,19 +14,19 @@ from pathlib import Path
 
 import typer
 
-from digitcli.classifiers import Classifier
-from digitcli.commands.predict_results import Layout
+from digitcli.classifiers import Classifier, model_bytes
+from digitcli.cluster.ray_engine import map_unordered
+from digitcli.cluster.ray_setup import ray_started, require_ray
+from digitcli.commands.layout import Layout
 from digitcli.commands.reading_display import with_progress_of_parts
 from digitcli.commands.results_folder import Counts, ResultsFolder, write_part
 from digitcli.errors import Interrupted
 from digitcli.output import Output
-from digitcli.parallel import Workers
-from digitcli.parts import Part, cut
-from digitcli.prediction import predict_in
-from digitcli.ray_engine import map_unordered, model_bytes
-from digitcli.ray_setup import ray_started, require_ray
 from digitcli.reading.expect import Expect
+from digitcli.reading.prediction import predict_in
 from digitcli.sources.pages import Pages
+from digitcli.sources.parts import Part, cut
+from digitcli.system.parallel import Workers
 
 
 @dataclass(frozen=True)

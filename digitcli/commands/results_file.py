@@ -6,32 +6,30 @@ Parquet, which cannot be read before they end, one JSON object a line.
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
 
-from digitcli.commands.predict_results import Format, Layout, document, rows, write_parquet
+from digitcli.commands import formats
+from digitcli.commands.formats import jsonl
+from digitcli.commands.layout import Layout
+from digitcli.commands.predict_results import rows
 from digitcli.errors import Interrupted, OutputError, UsageError
-from digitcli.files import atomic_path, require_free, sole_writer, sync_folder
-from digitcli.output import tab_separated
-from digitcli.prediction import NO_INK, NONE_FOUND
+from digitcli.system.files import atomic_path, require_free, sole_writer, sync_folder
 
 if TYPE_CHECKING:
-    from digitcli.prediction import Prediction
+    from digitcli.reading.prediction import Prediction
     from digitcli.sources.source import Source
 
 FLUSH_EVERY = 1.0
 """Seconds of work that are lost at most when the process is killed."""
 
 _RESUME = "the same command with --resume goes on."
-_AS_THEY_ARE = (Format.PLAIN, Format.CSV, Format.JSONL)
 
 
 class ResultsFile:
@@ -42,13 +40,16 @@ class ResultsFile:
     finished: whether all results were there before.
     """
 
-    def __init__(self, output: Path, format: Format, layout: Layout, *, force: bool, resume: bool) -> None:
+    def __init__(
+        self, output: Path, format: formats.Format, layout: Layout, *, force: bool, resume: bool
+    ) -> None:
         self.done: Counter[str] = Counter()
         self.errors = 0
         self._output = output
         self._unfinished = output.with_name(f"{output.name}.unfinished")
-        self._format = format
-        self._rows_as = format if format in _AS_THEY_ARE else Format.JSONL
+        wanted = formats.get(format)
+        self._whole = None if isinstance(wanted, formats.Rows) else wanted
+        self._rows_as: formats.Rows = wanted if isinstance(wanted, formats.Rows) else jsonl
         self._layout = layout
         self._force = force
         self._resume = resume
@@ -77,9 +78,9 @@ class ResultsFile:
     def left(self, sources: Iterable[Source]) -> Iterator[Source]:
         """The pictures that have no result yet."""
         done = self.done.copy()
+        named = getattr(self._rows_as, "named", lambda name: name)
         for source in sources:
-            # As it stands in the file, where tab-separated rows have no tab within a name.
-            name = tab_separated([source.name]) if self._format is Format.PLAIN else source.name
+            name = named(source.name)
             if done[name]:
                 done[name] -= 1
             else:
@@ -95,7 +96,7 @@ class ResultsFile:
                 self._add(results, file)
                 file.flush()
                 os.fsync(file.fileno())
-            if self._format in _AS_THEY_ARE:
+            if not self._whole:
                 self._unfinished.replace(self._output)
                 sync_folder(self._output.parent)
                 return
@@ -104,11 +105,7 @@ class ResultsFile:
             advice = f" {self._unfinished} has what was read; {_RESUME}" if kept else ""
             raise OutputError(f"Cannot write {self._output}: {error.strerror or error}.{advice}") from error
         with atomic_path(self._output) as path, self._unfinished.open(encoding="utf-8") as lines:
-            if self._format is Format.PARQUET:
-                write_parquet(map(json.loads, lines), self._layout, path)
-            else:
-                with path.open("w", encoding="utf-8", newline="") as whole:
-                    whole.writelines(document((line.rstrip("\n") for line in lines), model))
+            self._whole.write((line.rstrip("\n") for line in lines), self._layout, model, path)
         self._unfinished.unlink()
 
     def _begin(self) -> None:
@@ -130,34 +127,25 @@ class ResultsFile:
         """What is there, less a last row that was not written to its end."""
         whole = 0
         with self._unfinished.open("rb") as file:
-            for number, row in enumerate(_whole_rows(file, quoted=self._rows_as is Format.CSV)):
+            is_whole = getattr(self._rows_as, "is_whole", lambda row: True)
+            header = self._rows_as.header(self._layout)
+            for row in _whole_rows(file, is_whole):
+                text = row.decode("utf-8", "surrogateescape")
+                if not whole and header:
+                    self._require(text == header)
+                else:
+                    self._count(text)
                 whole += len(row)
-                self._count(row, first=number == 0)
         os.truncate(self._unfinished, whole)
 
-    def _count(self, row: bytes, *, first: bool) -> None:
-        columns = self._layout.columns
-        text = row.decode("utf-8", "surrogateescape")
+    def _count(self, row: str) -> None:
         try:
-            if self._rows_as is Format.JSONL:
-                result = json.loads(text)
-                name, wrong = result["path"], result["error"]
-                fits = tuple(result) == self._layout.keys
-                fits &= len(result.get("top", [])) in (0, self._layout.top_k)
-            else:
-                cells = text.rstrip("\n").split("\t")
-                if self._rows_as is Format.CSV:
-                    (cells,) = csv.reader([text])
-                    if first:
-                        self._require(cells == columns)
-                        return
-                fits, name = len(cells) == len(columns), cells[0]
-                wrong = not cells[2] and cells[-1] not in (NO_INK, NONE_FOUND)
+            name, wrong = self._rows_as.told(row, self._layout)
         except (ValueError, KeyError, IndexError, TypeError):
-            fits, name, wrong = False, "", False
-        self._require(fits)
-        self.done[name] += 1
-        self.errors += bool(wrong)
+            self._require(False)
+        else:
+            self.done[name] += 1
+            self.errors += wrong
 
     def _require(self, fits: bool) -> None:
         if not fits:
@@ -168,18 +156,19 @@ class ResultsFile:
 
     def _add(self, results: Iterable[Prediction], file: TextIO) -> None:
         flushed = time.monotonic()
-        for text in rows(results, self._rows_as, self._layout, header=not file.tell()):
+        header = "" if file.tell() else self._rows_as.header(self._layout)
+        for text in rows(results, self._rows_as.row, self._layout, header):
             file.write(text)
             if time.monotonic() - flushed > FLUSH_EVERY:
                 file.flush()
                 flushed = time.monotonic()
 
 
-def _whole_rows(file: BinaryIO, *, quoted: bool) -> Iterator[bytes]:
-    """The rows that end with a newline, which in CSV may also stand within quotes."""
+def _whole_rows(file: BinaryIO, is_whole: Callable[[bytes], bool]) -> Iterator[bytes]:
+    """The rows that end with a newline which is not within them."""
     row = b""
     for line in file:
         row += line
-        if line.endswith(b"\n") and not (quoted and row.count(b'"') % 2):
+        if line.endswith(b"\n") and is_whole(row):
             yield row
             row = b""

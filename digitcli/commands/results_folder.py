@@ -17,13 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from digitcli.commands.predict_results import Layout, write_parquet
+from digitcli.commands.formats.parquet import write_table
+from digitcli.commands.layout import Layout
 from digitcli.errors import OutputError
-from digitcli.files import atomic_path, sole_writer
+from digitcli.system.files import atomic_path, sole_writer
 
 if TYPE_CHECKING:
-    from digitcli.parts import Part
-    from digitcli.prediction import Prediction
+    from digitcli.reading.prediction import Prediction
+    from digitcli.sources.parts import Part
 
 _PART = re.compile(r"part-\d{6,}-[0-9a-f]{16}\.parquet")
 _LOCK = ".digitcli.lock"
@@ -104,7 +105,7 @@ def write_part(results: Iterable[Prediction], layout: Layout, path: Path) -> Cou
             yield layout.as_dict(result)
 
     with atomic_path(path) as temporary:
-        write_parquet(objects(), layout, temporary, lambda: {_COUNTS: json.dumps(tally)})
+        write_table(objects(), layout, temporary, lambda: {_COUNTS: json.dumps(tally)})
     return Counts(**tally)
 
 

@@ -190,7 +190,7 @@ def train(
     _require_engine(engine, tune, address, tensorboard)
     if tune is not None and cluster:
         raise UsageError("--tune has its own way to several machines, --address, instead of workers.")
-    from digitcli.files import require_free
+    from digitcli.system.files import require_free
     from digitcli.training.config import configure, configure_from
 
     seconds = options.seconds("--time-budget", time_budget)
@@ -304,7 +304,7 @@ def _require_engine(
     if tune is not None and tensorboard:
         raise UsageError("--tune writes no TensorBoard logs. Leave --tensorboard out.")
     if tune is not None:
-        from digitcli.ray_setup import require_ray
+        from digitcli.cluster.ray_setup import require_ray
 
         require_ray("Ray Tune")
 
@@ -372,7 +372,7 @@ def _show_presets(out: Output) -> None:
 
 def _show_run(out: Output, directory: Path, more: Mapping[str, object] | None = None) -> None:
     """What a run's record says; `more` is for the JSON document."""
-    from digitcli.training import history
+    from digitcli.runs import history
 
     record = runs.read_record(directory)
     metrics = record["metrics"]

@@ -8,8 +8,8 @@ from digitcli.commands.moving_line import MovingLine
 from digitcli.output import Output
 
 if TYPE_CHECKING:
+    from digitcli.runs.history import EpochReport
     from digitcli.training.config import TrainConfig
-    from digitcli.training.history import EpochReport
     from digitcli.training.loop import StepReport
 
 

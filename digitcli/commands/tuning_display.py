@@ -9,8 +9,8 @@ from digitcli.output import Output
 from digitcli.training.trials import Trial
 
 if TYPE_CHECKING:
+    from digitcli.runs.history import EpochReport
     from digitcli.training.config import TrainConfig
-    from digitcli.training.history import EpochReport
     from digitcli.training.tuning import Tuned
 
 SURE = 2.0

@@ -9,14 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from digitcli.convention import CLASSES, SIDE
 from digitcli.errors import DataError
-
-SIDE = 28
-CLASSES = 10
-NO_DIGIT = 10
-"""The class of what is no digit, for networks that know it."""
-NO_DIGITS = 0.02
-"""Share of the pictures that people have read that show no digit; what such networks expect."""
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from digitcli import __version__
 from digitcli.data.mnist import SHA256
 from digitcli.data.unpack import open_unpacked
 from digitcli.errors import DataError, OutputError
-from digitcli.output import Note, Progress
+from digitcli.system.progress import Note, Progress
+from digitcli.version import __version__
 
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",

@@ -13,8 +13,8 @@ import platformdirs
 from digitcli.data import formats, mnist, reviewed
 from digitcli.data.digits import DataSet, Digits
 from digitcli.errors import DataError, DigitcliError
-from digitcli.files import atomic_path, require_only
-from digitcli.output import Note, Progress
+from digitcli.system.files import atomic_path, require_only
+from digitcli.system.progress import Note, Progress
 
 FOLDER = Path("MNIST")
 NAMES = ("mnist", "synthetic", "auto", "simulated", "printed")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from digitcli.data.digits import CLASSES, DataSet, Digits
+from digitcli.convention import CLASSES
+from digitcli.data.digits import DataSet, Digits
 from digitcli.images.preprocess import to_mnist
+from digitcli.simulator.typefaces import faces
 
 COUNT = 4_000
 
-_FAMILIES = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmb10", "cmr10", "cmss10", "cmtt10")
 _HEIGHT = 96
 """Pixels of the letters that are drawn, before they are cut out and reduced."""
 
@@ -27,18 +26,6 @@ def dataset(seed: int = 0, count: int = COUNT) -> DataSet:
     images = np.stack([_printed(int(label), fonts[rng.integers(len(fonts))], rng) for label in labels])
     name = f"printed digits from seed {seed}"
     return DataSet(Digits(images, labels, name), None, name)
-
-
-def faces() -> list[Path]:
-    """The font files, in the order of their names."""
-    import matplotlib
-
-    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
-    return sorted(
-        path
-        for path in folder.glob("*.ttf")
-        if path.name.startswith(_FAMILIES) and "Display" not in path.name
-    )
 
 
 def _printed(digit: int, font: ImageFont.FreeTypeFont, rng: np.random.Generator) -> NDArray[np.uint8]:

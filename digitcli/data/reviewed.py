@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from digitcli.data.digits import CLASSES, SIDE, DataSet, Digits
+from digitcli.convention import CLASSES, SIDE
+from digitcli.data.digits import DataSet, Digits
 from digitcli.errors import DataError
 
 DIGITS, LABELS = "digits.csv", "labels.csv"

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES, SIDE, DataSet, Digits
-from digitcli.data.strokes import fit_box, frequencies, handwrite
-from digitcli.data.styles import STYLES
+from digitcli.convention import CLASSES, SIDE
+from digitcli.data.digits import DataSet, Digits
+from digitcli.simulator.strokes import fit_box, frequencies, handwrite
+from digitcli.simulator.styles import STYLES
 
 BOX = 20
 """MNIST fits the ink into a square of this side before it centres it."""

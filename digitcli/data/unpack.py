@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from digitcli.errors import DataError
-from digitcli.limits import BombError, Unpacked
+from digitcli.system.limits import BombError, Unpacked
 
 GZIP_MAGIC = b"\x1f\x8b"
 """First bytes of every gzip file (RFC 1952)."""

@@ -1,1 +1,1 @@
-"""A small network that finds the digits of a picture, whatever else is in it."""
+"""How the networks are made with which `reading` finds and reads the digits of a picture."""

@@ -15,8 +15,8 @@ from digitcli.data.digits import Digits
 from digitcli.data.load import load
 from digitcli.detector import line_network, line_training, network, training
 from digitcli.errors import DataError, DigitcliError
-from digitcli.files import atomic_path, write_durably
 from digitcli.output import Output
+from digitcli.system.files import atomic_path, write_durably
 
 app = typer.Typer()
 

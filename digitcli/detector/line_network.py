@@ -9,10 +9,10 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
-from digitcli.quiet import native_stderr_hidden
 from digitcli.reading.strip import HEIGHT
 from digitcli.reading.transcript import SIGNS
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.quiet import native_stderr_hidden
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 tf = import_tensorflow()
 import keras  # noqa: E402  (after TensorFlow has been told to be quiet)

@@ -15,11 +15,11 @@ from digitcli.data.digits import Digits
 from digitcli.detector import line_network
 from digitcli.detector.line_examples import Example, examples
 from digitcli.detector.line_views import view
-from digitcli.output import Progress
-from digitcli.parallel import every
 from digitcli.reading.strip import HEIGHT, STEP
 from digitcli.reading.transcript import SIGNS
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.parallel import every
+from digitcli.system.progress import Progress
+from digitcli.system.tensorflow_setup import import_tensorflow
 from digitcli.training.processor import PRECISION, FusedBatchNormalization, follow, normalizations, seen
 
 tf = import_tensorflow()

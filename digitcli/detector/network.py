@@ -8,9 +8,9 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
-from digitcli.data.digits import CLASSES
-from digitcli.quiet import native_stderr_hidden
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.convention import CLASSES
+from digitcli.system.quiet import native_stderr_hidden
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 tf = import_tensorflow()
 import keras  # noqa: E402  (after TensorFlow has been told to be quiet)

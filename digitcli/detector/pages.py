@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.data.digits import CLASSES, SIDE
+from digitcli.convention import CLASSES, SIDE
 from digitcli.data.simulated import known_kinds, opened
-from digitcli.detector.find import AREA, LARGEST, resized
+from digitcli.reading.find import AREA, LARGEST, resized
 from digitcli.simulator import KINDS, NOT_DIGITS, mixed, not_digits, picture
 from digitcli.simulator.settings import circled
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.detector.find import STRIDE
+from digitcli.reading.find import STRIDE
 
 SMALLEST = 6.5
 """Pixels on the longer side of a digit that has to be found."""

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES, Digits
+from digitcli.convention import CLASSES
+from digitcli.data.digits import Digits
 from digitcli.detector import network
-from digitcli.detector.find import STRIDE
 from digitcli.detector.pages import PageOfDigits, page
 from digitcli.detector.targets import targets
 from digitcli.detector.views import SIDE, view
-from digitcli.output import Progress
-from digitcli.parallel import every
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.reading.find import STRIDE
+from digitcli.system.parallel import every
+from digitcli.system.progress import Progress
+from digitcli.system.tensorflow_setup import import_tensorflow
 from digitcli.training.processor import PRECISION, FusedBatchNormalization, follow, normalizations, seen
 
 tf = import_tensorflow()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from digitcli.data.digits import Digits
 from digitcli.errors import ModelError, UsageError
 from digitcli.evaluation.metrics import DigitScores, Sums, digit_scores, wilson_interval
-from digitcli.output import Progress
+from digitcli.system.progress import Progress
 
 
 @dataclass(frozen=True)

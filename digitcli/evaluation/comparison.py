@@ -9,8 +9,8 @@ import numpy as np
 
 from digitcli.classifiers import Classifier
 from digitcli.evaluation import Evaluation
-from digitcli.files import size
 from digitcli.runs import FoundModel
+from digitcli.system.files import size
 
 
 @dataclass(frozen=True)

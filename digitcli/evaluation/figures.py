@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from digitcli.evaluation.robustness import Robustness
-    from digitcli.training.history import EpochReport
+    from digitcli.runs.history import EpochReport
 
 INK = "#111112"
 """Of all text and lines: a black that nothing else has, for a page to put its own colour in its place."""

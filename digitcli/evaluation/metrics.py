@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES
+from digitcli.convention import CLASSES
 
 SMALLEST_PROBABILITY = 1e-7
 """Where cross-entropy clips, since one picture given 0 would make the mean infinite; Keras clips here too."""

@@ -14,7 +14,7 @@ from digitcli import classifiers
 from digitcli.data.formats.parquet import read_rows
 from digitcli.errors import ModelError
 from digitcli.evaluation.metrics import Sums
-from digitcli.parts import Part
+from digitcli.sources.parts import Part
 
 
 @dataclass(frozen=True)

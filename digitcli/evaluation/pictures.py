@@ -13,10 +13,10 @@ import numpy as np
 from digitcli.errors import DataError
 from digitcli.evaluation.comparison import Comparison, mcnemar
 from digitcli.evaluation.metrics import wilson_interval
-from digitcli.output import Progress
-from digitcli.prediction import Classifier, Mode, Prediction, predict
+from digitcli.reading.prediction import Classifier, Mode, Prediction, predict
 from digitcli.sources.expand import read_found
 from digitcli.sources.source import Source
+from digitcli.system.progress import Progress
 
 COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 """Shares of the answers, the surest ones, of which the errors are told."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from digitcli.errors import ImageError
 from digitcli.evaluation.pictures import PictureScores, Scored, sources_of
 from digitcli.evaluation.report import PAGE, template
-from digitcli.files import atomic_path, require_replaceable
-from digitcli.prediction import opened
+from digitcli.reading.prediction import opened
+from digitcli.system.files import atomic_path, require_replaceable
 
 MOST_PICTURES = 120
 """In the gallery."""

@@ -18,7 +18,7 @@ from digitcli.data.digits import Digits
 from digitcli.evaluation import Evaluation, figures
 from digitcli.evaluation.metrics import reliability
 from digitcli.evaluation.robustness import Robustness
-from digitcli.files import atomic_path, require_replaceable, size
+from digitcli.system.files import atomic_path, require_replaceable, size
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -95,7 +95,7 @@ def _plots(
     result: Evaluation, model: runs.FoundModel, robustness: Sequence[Robustness] | None
 ) -> Iterator[tuple[str, Figure]]:
     if model.run and (model.run / runs.HISTORY).exists():
-        from digitcli.training import history
+        from digitcli.runs import history
 
         yield "curves", figures.learning_curves(history.read(model.run / runs.HISTORY))
     yield "confusion", figures.confusion(result.confusion)

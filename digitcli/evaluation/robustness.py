@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import SIDE, Digits
-from digitcli.output import Progress
+from digitcli.convention import SIDE
+from digitcli.data.digits import Digits
+from digitcli.system.progress import Progress
 
 if TYPE_CHECKING:
     from digitcli.classifiers import Classifier

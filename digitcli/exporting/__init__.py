@@ -1,83 +1,30 @@
 """Writes a model in another format, and proves that what was written gives the same answers.
 
-Every module in `formats` is a format, called as the module with - for _. It has
-    SUFFIX                  what its files end in
-    SNIPPET                 how to run them, in Python (or in words); {file} and {picture} are filled in
-    write(material, path)   writes a network, or raises ModelError for one that it does not take;
-                            the files of `companions` are written beside it
-and if need be
-    companions(path)        what is written beside an export; default: nothing
-    second(path)            a second entry of what was written, ready to run, to be proved too
-    BOUND                   how far it may be from the original; default: parity.EXACT
-    takes(network)          whether it can be made from a network; default: from every one
-    load(path)              the written export, ready to run; default: classifiers.load_our_own
-To add a format, add such a module.
+Every module in `formats` is a format; what one has, is written there.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digitcli.errors import DigitcliError, ModelError, unknown_name
-from digitcli.exporting import formats
+from digitcli.errors import DigitcliError, ModelError
+from digitcli.exporting.formats import ALL, format_names, module, suffix
+from digitcli.exporting.result import Export
 
 if TYPE_CHECKING:
     from digitcli.classifiers import Classifier
     from digitcli.data.digits import DataSet, Digits
     from digitcli.evaluation import Runnable
     from digitcli.exporting.material import Material
-    from digitcli.exporting.parity import Parity
-    from digitcli.output import Progress
+    from digitcli.system.progress import Progress
 
-ALL = "all"
+__all__ = ["ALL", "UNSPECIFIED", "Export", "export", "format_names", "module", "suffix"]
+
 UNSPECIFIED = "unspecified"
 BATCH = 256
-
-
-@dataclass(frozen=True)
-class Export:
-    """A written and proved export.
-
-    path: the file or folder.
-    format: one of `format_names()`.
-    bytes: its size, of all files of a folder together, without what lies beside it.
-    runtime: what ran it for the proof, and for the figures below.
-    parity: how close it is to the original.
-    accuracy: the share of the test images that it reads right, 0-1.
-    milliseconds: that one picture takes, the median.
-    images_per_second: in batches of 256.
-    """
-
-    path: Path
-    format: str
-    bytes: int
-    runtime: str
-    parity: Parity
-    accuracy: float
-    milliseconds: float
-    images_per_second: float
-
-
-def format_names() -> list[str]:
-    """All formats, in alphabetical order. Imports none of them."""
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(formats.__path__))
-
-
-def suffix(format: str) -> str:
-    """What files of that format end in; nothing for a folder of all. Raises UsageError for an unknown one."""
-    return "" if format == ALL else str(module(format).SUFFIX)
-
-
-def module(format: str) -> Any:
-    """The module of a format. Raises UsageError if there is none of that name."""
-    if format not in format_names():
-        raise unknown_name("export format", format, [*format_names(), ALL])
-    return importlib.import_module(f"{formats.__name__}.{format.replace('-', '_')}")
 
 
 def export(
@@ -106,10 +53,11 @@ def export(
     ModelError if the model cannot be read or written so or the proof fails, MissingExtraError if a package is
     not installed. Then nothing is left behind.
     """
-    from digitcli import classifiers, evaluation, trial
+    from digitcli import classifiers, evaluation
+    from digitcli.classifiers import trial
     from digitcli.exporting.material import Material, describe, typical
     from digitcli.exporting.readme import readme
-    from digitcli.files import atomic_group, readable, require_free, require_only, require_replaceable
+    from digitcli.system.files import atomic_group, readable, require_free, require_only, require_replaceable
 
     chosen = format_names() if format == ALL else [format]
     for each in chosen:
@@ -187,9 +135,9 @@ def _write_and_prove(
     import numpy as np
 
     from digitcli import classifiers, evaluation
+    from digitcli.classifiers.networks import first_line
     from digitcli.exporting import parity
-    from digitcli.files import size
-    from digitcli.networks import first_line
+    from digitcli.system.files import size
 
     writer = module(format)
     try:

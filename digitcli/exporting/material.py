@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import digitcli
-from digitcli.data.digits import CLASSES, SIDE, DataSet
+from digitcli.convention import CLASSES, SIDE
+from digitcli.data.digits import DataSet
+from digitcli.version import __version__
 
 PICTURES = 500
 """That show an export what its network will see."""
@@ -47,7 +48,7 @@ def describe(
         "accuracy": accuracy,
         "accuracy_on": scored,
         "license": license,
-        "made_by": f"digitcli {digitcli.__version__}",
+        "made_by": f"digitcli {__version__}",
     }
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from digitcli.exporting import Export
+from digitcli.exporting.formats import module
+from digitcli.exporting.result import Export
 
 PICTURE = "digit.png"
 
@@ -50,7 +50,5 @@ def readme(about: dict[str, Any], exports: Sequence[Export]) -> str:
 
 def snippet(export: Export, picture: str = PICTURE) -> str:
     """How to run an export, in Markdown."""
-    from digitcli.exporting import module
-
     text: str = module(export.format).SNIPPET.strip().format(file=export.path.name, picture=picture)
     return f"```python\n{text}\n```" if "import " in text else text

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import SIDE
+from digitcli.convention import SIDE
 
 _CHUNK = 1000  # OpenCV takes pictures of up to 32,767 rows
 _MARGIN = 2  # rows between two pictures of a chunk, so that none bleeds into the next

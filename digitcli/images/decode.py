@@ -12,10 +12,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from digitcli import limits
 from digitcli.errors import ImageError, reason
 from digitcli.images import tiff
 from digitcli.images.paper import quantile
+from digitcli.system import limits
 
 MAX_SIDE = 65_535
 """Pixels; a JPEG has no more. Decoders hold whole rows besides the picture."""

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SIDE = 28
+from digitcli.convention import SIDE
+
 BOX = 20
 
 

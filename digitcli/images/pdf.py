@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from PIL import Image
 
-from digitcli import limits
 from digitcli.errors import ImageError
+from digitcli.system import limits
 
 try:
     import pypdfium2

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
+from digitcli.convention import SIDE
 from digitcli.images import paper
-from digitcli.images.geometry import BOX, SIDE, centre_by_mass, fit_in_20x20, is_in_mnist_form
+from digitcli.images.geometry import BOX, centre_by_mass, fit_in_20x20, is_in_mnist_form
 from digitcli.images.ink import Box, Ink, box_of, find_ink, grown, largest_group, runs_over_edge
 from digitcli.images.lines import frame_inside, without_lines
 from digitcli.images.paper import Light

@@ -1,0 +1,1 @@
+"""Pictures to what is written there: `prediction.predict` is the way in."""

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.data.digits import CLASSES
-from digitcli.expectations import Probabilities
+from digitcli.convention import CLASSES
 from digitcli.images.ink import Box
 from digitcli.reading import line
 from digitcli.reading.edges import continued
+from digitcli.reading.likelihood import Probabilities
 from digitcli.reading.line import View
 from digitcli.reading.numbers import Number, read_numbers
 from digitcli.reading.one import CLEAR, One, read_one

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from digitcli.errors import UsageError
-from digitcli.expectations import UNCERTAIN, Probabilities
 from digitcli.images.decode import open_picture
 from digitcli.reading.expect import ANY, Expect
+from digitcli.reading.likelihood import UNCERTAIN, Probabilities
 from digitcli.reading.numbers import read_numbers
 
 if TYPE_CHECKING:

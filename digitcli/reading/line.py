@@ -72,7 +72,7 @@ class _Network:
     def __init__(self, path: Path) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        from digitcli.quiet import native_stderr_hidden
+        from digitcli.system.quiet import native_stderr_hidden
 
         with native_stderr_hidden():
             self._interpreter = Interpreter(model_path=str(path), num_threads=1)

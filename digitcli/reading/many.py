@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.data.digits import CLASSES
-from digitcli.detector.find import GLANCE, Found, distinct, find
-from digitcli.expectations import Probabilities, seen_twice
-from digitcli.images.beside import without_what_stands_beside
+from digitcli.convention import CLASSES
 from digitcli.images.boxes import NO_BOXES, in_box
 from digitcli.images.ink import Box
+from digitcli.reading.beside import without_what_stands_beside
+from digitcli.reading.digit import Digit
+from digitcli.reading.find import GLANCE, Found, distinct, find
+from digitcli.reading.likelihood import Probabilities, seen_twice
 
 LIKELY = 0.5
 """Probability of a digit, by the detector and after the classifier has seen it, from which on it is read."""
@@ -41,20 +42,6 @@ _SMALL = 0.4
 
 _BESIDE = 0.35
 """How much of the lower of two boxes lies beside the other if both are of one line, 0-1."""
-
-
-@dataclass(frozen=True)
-class Digit:
-    """A digit in a picture.
-
-    digit: 0-9. confidence: its probability, 0-1. box: left, top, width, height in pixels of the picture.
-    pixels: (28, 28) uint8, what was classified.
-    """
-
-    digit: int
-    confidence: float
-    box: Box
-    pixels: NDArray[np.uint8] = field(compare=False)
 
 
 def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Digit]]:

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.expectations import Probabilities
 from digitcli.images.boxes import in_box
 from digitcli.images.ink import Box
 from digitcli.reading import line, many
+from digitcli.reading.digit import Digit
 from digitcli.reading.expect import ANY, Expect
+from digitcli.reading.likelihood import Probabilities
 from digitcli.reading.line import View
-from digitcli.reading.many import Digit
 from digitcli.reading.transcript import LETTER, Place, aligned, greedy, likeliest, likelihoods, of_digits
 
 _TALL = 0.3

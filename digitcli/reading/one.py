@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.expectations import Probabilities
 from digitcli.images.components import find_components
 from digitcli.images.ink import Box, Ink, groups, on_page
 from digitcli.images.preprocess import Reading, readings
 from digitcli.reading.edges import reaches_edge
+from digitcli.reading.likelihood import Probabilities
 
 SURE = 0.9
 """Probability of a digit with which the first reading is taken; below it others are tried."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES
+from digitcli.convention import CLASSES
 
 SIGNS = "0123456789.,'-/:+×÷=()*$#?"
 """What can stand in a line; the last is a letter, word or scribble."""

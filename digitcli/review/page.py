@@ -9,7 +9,7 @@ from pathlib import Path
 
 from digitcli.data import reviewed
 from digitcli.errors import DataError
-from digitcli.files import atomic_path
+from digitcli.system.files import atomic_path
 
 PAGE = "review.html"
 

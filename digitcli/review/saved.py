@@ -14,10 +14,10 @@ from PIL import Image
 
 from digitcli.data import reviewed
 from digitcli.errors import OutputError
-from digitcli.files import require_replaceable
+from digitcli.system.files import require_replaceable
 
 if TYPE_CHECKING:
-    from digitcli.prediction import Prediction
+    from digitcli.reading.prediction import Prediction
 
 
 class SavedDigits:

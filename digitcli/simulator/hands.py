@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES
-from digitcli.data.strokes import fit_box, handwrite, split
-from digitcli.data.styles import STYLES, Style
+from digitcli.convention import CLASSES
 from digitcli.simulator import signs, typefaces, writing
 from digitcli.simulator.letters import LETTERS
+from digitcli.simulator.strokes import fit_box, handwrite, split
+from digitcli.simulator.styles import STYLES, Style
 from digitcli.simulator.world_styles import WORLD_STYLES
 
 HEIGHT = 64

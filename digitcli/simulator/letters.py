@@ -5,7 +5,7 @@ Left out are those that pass for digits in some hand: B D G I J L O Q S Z, c g i
 
 from __future__ import annotations
 
-from digitcli.data.styles import Style
+from digitcli.simulator.styles import Style
 
 LETTERS = tuple(
     Style(name, 1, (skeleton,))

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from digitcli.data.printed import faces
-
 FOLDER = "DIGITCLI_TYPEFACES"
+
+_MATPLOTLIB = ("DejaVuSans", "DejaVuSerif", "STIXGeneral", "cmb10", "cmr10", "cmss10", "cmtt10")
 
 _WRITTEN = """
 aguafina-script allura annie-use-your-telescope architects-daughter arizonia bad-script ballet
@@ -61,6 +61,18 @@ work-sans
 _SIZE = 88
 _PAGE, _ORIGIN = (460, 300), (140, 190)
 _DIGITS = "0123456789"
+
+
+def faces() -> list[Path]:
+    """The font files that Matplotlib brings along, in the order of their names."""
+    import matplotlib
+
+    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    return sorted(
+        path
+        for path in folder.glob("*.ttf")
+        if path.name.startswith(_MATPLOTLIB) and "Display" not in path.name
+    )
 
 
 @cache

@@ -1,11 +1,11 @@
 """Ways to write digits that MNIST hardly has: of other countries, other centuries, and in a hurry.
 
-They come beside those of `data.styles`, and are written in the same notation.
+They come beside those of `styles`, and are written in the same notation.
 """
 
 from __future__ import annotations
 
-from digitcli.data.styles import Style
+from digitcli.simulator.styles import Style
 
 WORLD_STYLES: dict[int, tuple[Style, ...]] = {
     0: (

@@ -10,9 +10,9 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.strokes import SPACING, fit_box, handwrite, strokes
-from digitcli.data.styles import STYLES, Style
 from digitcli.simulator.letters import LETTERS
+from digitcli.simulator.strokes import SPACING, fit_box, handwrite, strokes
+from digitcli.simulator.styles import STYLES, Style
 
 Strokes = list[NDArray[np.float32]]
 """One glyph: a polyline (points, 2) of x, y per stroke, y pointing down."""

@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 
 from digitcli.errors import ImageError, reason
 from digitcli.images.decode import MAX_SIZE
-from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, Unpacked, read_exactly, require_no_bomb
 from digitcli.sources.source import File, Source, escaped, is_picture_name
+from digitcli.system.limits import TOO_MUCH_MEMORY, LittleMemory, Unpacked, read_exactly, require_no_bomb
 
 _MAX_DIRECTORY = 32 * 2**20  # bytes of a zip's; what is made of it takes five to twelve times as much
 _LONG_NAMES = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)

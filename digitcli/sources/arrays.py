@@ -21,11 +21,18 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from digitcli.convention import SIDE
 from digitcli.errors import ImageError, reason
-from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, Readable, Unpacked, read_exactly, require_no_bomb
 from digitcli.sources.source import File, Source, escaped
+from digitcli.system.limits import (
+    TOO_MUCH_MEMORY,
+    LittleMemory,
+    Readable,
+    Unpacked,
+    read_exactly,
+    require_no_bomb,
+)
 
-SIDE = 28
 BLOCK = 1024
 """Rows read at a time. The first ones also tell whether white is 1 or 255."""
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from digitcli.errors import ImageError, UsageError
 from digitcli.images import tiff
-from digitcli.limits import DEADLY, SECONDS, PictureLimits, overtime
 from digitcli.sources.source import Source
+from digitcli.system.limits import DEADLY, SECONDS, PictureLimits, overtime
 
 if TYPE_CHECKING:
-    from digitcli.parallel import Workers
+    from digitcli.system.parallel import Workers
 
 SUFFIXES = (".pdf", ".tif", ".tiff")
 """Of paths that may be such files; one without any suffix may be, too."""
@@ -155,7 +155,7 @@ class _Counter:
         self._workers: Workers | None = None
 
     def __call__(self, source: Source) -> tuple[range, ImageError | None]:
-        from digitcli.parallel import Death, Workers  # which pictures without pages need not pay for
+        from digitcli.system.parallel import Death, Workers  # which pictures without pages need not pay for
 
         if not self._workers:
             self._workers = self._stack.enter_context(Workers(1))

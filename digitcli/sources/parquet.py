@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from digitcli.errors import ImageError, MissingExtraError, reason
-from digitcli.limits import TOO_MUCH_MEMORY, LittleMemory, require_no_bomb
 from digitcli.sources.source import File, Source, escaped
+from digitcli.system.limits import TOO_MUCH_MEMORY, LittleMemory, require_no_bomb
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from digitcli import models
-from digitcli.data.digits import NO_DIGIT, NO_DIGITS, Digits
-from digitcli.expectations import odds
+from digitcli.convention import NO_DIGIT, NO_DIGITS
+from digitcli.data.digits import Digits
+from digitcli.reading.likelihood import odds
 
 _TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 401))
 _BATCH = 1000

@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.files import write_durably
+from digitcli.system.files import write_durably
 from digitcli.training.state import TrainingState, from_arrays, to_arrays
 
 EVERY = 5.0

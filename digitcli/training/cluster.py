@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from digitcli.errors import UsageError
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 _ADDRESS = re.compile(r"[^\s:/,]+:\d{1,5}|\[[\da-fA-F:]+\]:\d{1,5}")
 _FIRST_PORT, _PORTS = 10_000, 20_000  # below those that systems give to outgoing connections

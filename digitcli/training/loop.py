@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli import models
-from digitcli.data.digits import NO_DIGIT, SIDE, Digits
+from digitcli.convention import NO_DIGIT, SIDE
+from digitcli.data.digits import Digits
 from digitcli.errors import UsageError
 from digitcli.images.augmentation import CENTRED, Warp
-from digitcli.parallel import cores
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.runs.history import EpochReport
+from digitcli.system.parallel import cores
+from digitcli.system.tensorflow_setup import import_tensorflow
 from digitcli.training import feed
 from digitcli.training.config import TrainConfig
-from digitcli.training.history import EpochReport
 from digitcli.training.processor import PRECISION, FusedBatchNormalization, follow, normalizations, seen
 from digitcli.training.schedule import learning_rate, warp_strength
 from digitcli.training.state import MemberState

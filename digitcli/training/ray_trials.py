@@ -20,8 +20,8 @@ from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
 from digitcli.data.digits import DataSet
 from digitcli.errors import ModelError, reason
+from digitcli.runs.history import EpochReport
 from digitcli.training.config import TrainConfig
-from digitcli.training.history import EpochReport
 from digitcli.training.trials import Settings, Trial
 
 Done = Callable[[Trial, Mapping[str, bytes]], None]

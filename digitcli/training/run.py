@@ -13,8 +13,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-import digitcli
-from digitcli import classifiers, models, runs, trial
+from digitcli import classifiers, models, runs
+from digitcli.classifiers import trial
+from digitcli.classifiers.networks import load_keras
 from digitcli.data.digits import DataSet
 from digitcli.data.load import absolute
 from digitcli.errors import DataError, MissingExtraError, UsageError
@@ -22,20 +23,21 @@ from digitcli.evaluation import Evaluation, evaluate, figures
 from digitcli.exporting import UNSPECIFIED
 from digitcli.exporting.formats import tflite
 from digitcli.exporting.material import Material, describe, typical
-from digitcli.files import readable
-from digitcli.networks import load_keras
-from digitcli.parallel import cores
-from digitcli.tensorflow_setup import import_tensorflow
-from digitcli.training import checkpoints, history, unfinished
+from digitcli.runs import history
+from digitcli.runs.history import EpochReport
+from digitcli.system.files import readable
+from digitcli.system.parallel import cores
+from digitcli.system.tensorflow_setup import import_tensorflow
+from digitcli.training import checkpoints, unfinished
 from digitcli.training.calibration import calibrate, expect_digits
 from digitcli.training.checkpoints import Checkpoints
 from digitcli.training.cluster import Cluster
 from digitcli.training.config import TrainConfig
-from digitcli.training.history import EpochReport
 from digitcli.training.loop import Fitted, StepReport, fit, split
 from digitcli.training.state import MemberState, TrainingState
 from digitcli.training.unfinished import Plan, Unfinished
 from digitcli.training.workers import Workers, connected
+from digitcli.version import __version__
 
 tf = import_tensorflow()
 
@@ -318,7 +320,7 @@ def _machine(workers: int) -> dict[str, Any]:
     """What decides the last bits of a result, besides the settings and the data."""
     return {
         "versions": {
-            "digitcli": digitcli.__version__,
+            "digitcli": __version__,
             "tensorflow": tf.__version__,
             "keras": tf.keras.__version__,
             "python": platform.python_version(),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.training.history import EpochReport
+from digitcli.runs.history import EpochReport
 
 Arrays = tuple[NDArray[Any], ...]
 _ABOUT = "about"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from digitcli.errors import OutputError
-from digitcli.files import write_durably
+from digitcli.system.files import write_durably
 from digitcli.training.config import TrainConfig
 from digitcli.training.unfinished import TRIALS
 

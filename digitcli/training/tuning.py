@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from digitcli import classifiers, runs
+from digitcli.classifiers.trial import remember
+from digitcli.cluster.ray_setup import ray_started, require_ray
 from digitcli.data.digits import DataSet
 from digitcli.data.load import absolute
 from digitcli.errors import DataError, Interrupted, ModelError, OutputError, UsageError
 from digitcli.evaluation import evaluate
-from digitcli.ray_setup import ray_started, require_ray
+from digitcli.runs.history import EpochReport
 from digitcli.training import unfinished
 from digitcli.training.config import TrainConfig
-from digitcli.training.history import EpochReport
 from digitcli.training.trials import SETTINGS, KeptTrials, Settings, Trial, draw
 from digitcli.training.unfinished import Plan, Unfinished
-from digitcli.trial import remember
 
 TABLE = "tune.csv"
 """In the run: a row for each trial."""

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from digitcli import runs
 from digitcli.errors import DigitcliError, Interrupted, OutputError
-from digitcli.files import require_free, require_replaceable, sync_folder, write_durably
+from digitcli.system.files import require_free, require_replaceable, sync_folder, write_durably
 from digitcli.training import checkpoints
 from digitcli.training import config as configuration
 from digitcli.training.config import TrainConfig

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.errors import ClusterError
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.tensorflow_setup import import_tensorflow
 from digitcli.training.cluster import Cluster
 from digitcli.training.meeting import meet
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from digitcli.data.strokes import strokes
+from digitcli.simulator.strokes import strokes
 
 SIZE, CELL = (1000, 640), 60
 FIELDS = (("Customer number", 7), ("Postal code", 5), ("Quantity", 3), ("Day of delivery", 2))

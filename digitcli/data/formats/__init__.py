@@ -15,7 +15,7 @@ from digitcli.errors import DataError, unknown_name
 
 if TYPE_CHECKING:
     from digitcli.data.digits import DataSet
-    from digitcli.output import Progress
+    from digitcli.system.progress import Progress
 
 
 class Format(Protocol):

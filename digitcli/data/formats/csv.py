@@ -17,10 +17,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES, SIDE, DataSet, Digits
+from digitcli.convention import CLASSES, SIDE
+from digitcli.data.digits import DataSet, Digits
 from digitcli.data.unpack import open_unpacked
 from digitcli.errors import DataError
-from digitcli.output import Progress
+from digitcli.system.progress import Progress
 
 LOOKS_LIKE = "CSV (digit_xtrain.csv and its three companions, or mnist_train.csv with the label first)"
 

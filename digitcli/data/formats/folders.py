@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.data.digits import CLASSES, SIDE, DataSet, Digits
+from digitcli.convention import CLASSES, SIDE
+from digitcli.data.digits import DataSet, Digits
 from digitcli.errors import DataError
 from digitcli.images.decode import open_picture
-from digitcli.limits import PictureLimits
-from digitcli.output import Progress
+from digitcli.system.limits import PictureLimits
+from digitcli.system.progress import Progress
 
 LOOKS_LIKE = "folders of pictures (named 0 to 9, or train and test with such folders inside)"
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from digitcli.data.digits import DataSet, Digits
 from digitcli.data.unpack import MOST_BYTES, open_unpacked
 from digitcli.errors import DataError
-from digitcli.output import Progress
+from digitcli.system.progress import Progress
 
 LOOKS_LIKE = "IDX files (train-images-idx3-ubyte and its three companions, plain or .gz)"
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from digitcli.data.digits import DataSet, Digits
 from digitcli.data.unpack import MOST_BYTES
 from digitcli.errors import DataError, reason
-from digitcli.limits import LittleMemory, require_no_bomb
-from digitcli.output import Progress
 from digitcli.sources.arrays import begins_with_npy
 from digitcli.sources.source import escaped
+from digitcli.system.limits import LittleMemory, require_no_bomb
+from digitcli.system.progress import Progress
 
 _UNREADABLE = (
     *(ValueError, EOFError, SyntaxError, TypeError, OSError, RuntimeError, IndexError, MemoryError),

@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.data.digits import CLASSES, SIDE, DataSet, Digits
+from digitcli.convention import CLASSES, SIDE
+from digitcli.data.digits import DataSet, Digits
 from digitcli.data.formats.folders import as_it_is
 from digitcli.data.unpack import MOST_BYTES
 from digitcli.errors import DataError, ImageError
 from digitcli.images.decode import open_picture
-from digitcli.limits import PictureLimits
-from digitcli.output import Progress
 from digitcli.sources import parquet
 from digitcli.sources.source import Source
+from digitcli.system.limits import PictureLimits
+from digitcli.system.progress import Progress
 
 LOOKS_LIKE = (
     "Parquet (pictures as bytes, and `label`; or a folder with train*.parquet, test*.parquet or both)"

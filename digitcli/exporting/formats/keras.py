@@ -10,7 +10,7 @@ from typing import Any
 
 from digitcli.errors import ModelError
 from digitcli.exporting.material import Material
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 SUFFIX = ".keras"
 SNIPPET = """

@@ -10,10 +10,10 @@ from typing import Any
 
 from digitcli import classifiers
 from digitcli.classifiers import Classifier
+from digitcli.classifiers.networks import serving_function
 from digitcli.errors import MissingExtraError
 from digitcli.exporting.material import Material
-from digitcli.networks import serving_function
-from digitcli.quiet import native_stderr_hidden
+from digitcli.system.quiet import native_stderr_hidden
 
 SUFFIX = ".onnx"
 OPSET = 17

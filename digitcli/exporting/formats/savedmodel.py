@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.classifiers import Classifier
+from digitcli.classifiers.networks import DEFAULT_SIGNATURE, OUTPUT, UINT8_SIGNATURE, serving_function
 from digitcli.exporting.material import Material
-from digitcli.networks import DEFAULT_SIGNATURE, OUTPUT, UINT8_SIGNATURE, serving_function
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 SUFFIX = ".savedmodel"
 SNIPPET = """

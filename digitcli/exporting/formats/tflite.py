@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from digitcli.classifiers.networks import DEFAULT_SIGNATURE, OUTPUT, serving_function
 from digitcli.exporting.formats import savedmodel
 from digitcli.exporting.material import Material
-from digitcli.networks import DEFAULT_SIGNATURE, OUTPUT, serving_function
-from digitcli.quiet import native_stderr_hidden
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.quiet import native_stderr_hidden
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 SUFFIX = ".tflite"
 SNIPPET = """

@@ -8,7 +8,7 @@ from typing import Any
 from digitcli.exporting.formats import tflite
 from digitcli.exporting.material import Material
 from digitcli.exporting.parity import Bound
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 SUFFIX = "-fp16.tflite"
 SNIPPET = tflite.SNIPPET

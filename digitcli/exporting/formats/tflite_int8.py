@@ -11,7 +11,7 @@ import numpy as np
 from digitcli.exporting.formats import tflite
 from digitcli.exporting.material import Material
 from digitcli.exporting.parity import Bound
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 SUFFIX = "-int8.tflite"
 SNIPPET = tflite.SNIPPET

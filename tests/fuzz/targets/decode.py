@@ -10,7 +10,7 @@ from fuzz.targets import DEAR
 from PIL import Image
 
 from digitcli.images.decode import open_picture
-from digitcli.limits import PictureLimits
+from digitcli.system.limits import PictureLimits
 
 MUTATIONS = DEAR
 WITHOUT_ALPHA = ("JPEG", "PPM", "BMP", "PCX", "SGI", "TGA", "DDS", "QOI", "MPO")

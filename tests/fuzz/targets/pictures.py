@@ -9,7 +9,7 @@ import numpy as np
 from fuzz.targets import DEAR
 from PIL import Image, ImageDraw
 
-from digitcli.prediction import Mode, predict
+from digitcli.reading.prediction import Mode, predict
 from digitcli.sources.source import Source
 
 MUTATIONS = DEAR

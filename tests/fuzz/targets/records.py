@@ -6,7 +6,7 @@ from fuzz.files import expecting_errors, folder
 from fuzz.targets import CHEAP
 
 from digitcli import runs
-from digitcli.training import history
+from digitcli.runs import history
 
 MUTATIONS = CHEAP
 

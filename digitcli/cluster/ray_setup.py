@@ -15,8 +15,8 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import Any
 
 from digitcli.errors import ClusterError, MissingExtraError
-from digitcli.parallel import cores
-from digitcli.quiet import native_stderr_hidden
+from digitcli.system.parallel import cores
+from digitcli.system.quiet import native_stderr_hidden
 
 ANSWER = 10.0
 """Seconds in which the machine at an address must answer."""

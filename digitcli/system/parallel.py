@@ -31,7 +31,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # The other end runs `serve` with the same import path, and reads nothing from the current folder.
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from digitcli.parallel import serve; serve()"
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from digitcli.system.parallel import serve; serve()"
 IN_A_GROUP_OF_ITS_OWN: dict[str, Any] = (
     {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
     if sys.platform == "win32"

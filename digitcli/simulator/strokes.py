@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.styles import STYLES, Style
+from digitcli.simulator.styles import STYLES, Style
 
 SPACING = 0.025
 """Distance between neighbouring points of a path, in heights of the digit (half a pixel in MNIST)."""

@@ -11,8 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from digitcli.classifiers.networks import first_line, needed_nodes, read_graph
+from digitcli.classifiers.recognise import Format
 from digitcli.errors import ModelError
-from digitcli.networks import first_line, needed_nodes, read_graph
+
+KINDS: tuple[Format, ...] = ("savedmodel",)
 
 HARMLESS = re.compile(
     "(Stateful)?PartitionedCall|If|While|Case|Assert|CheckNumerics(V2)?|GuaranteeConst|Empty|TemporaryVariable"
@@ -33,7 +36,7 @@ SAVER = {"SaveV2", "MergeV2Checkpoints", "RestoreV2"}
 """What every SavedModel has to save itself, in functions that are never called."""
 
 
-def find(path: Path) -> list[str]:
+def find(path: Path, kind: Format) -> list[str]:
     """The operations of a SavedModel that could run code, or read or write files.
 
     Raises ModelError if it cannot be read.

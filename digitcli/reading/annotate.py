@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from PIL import Image, ImageDraw, ImageFont
 
 from digitcli.errors import UsageError
-from digitcli.files import atomic_path
+from digitcli.system.files import atomic_path
 
 LONGEST_SIDE = 2000
 """Pixels of a copy, at most: a photo would take seconds to pack and many megabytes."""

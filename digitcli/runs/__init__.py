@@ -28,7 +28,7 @@ RECORD = "run.json"
 HISTORY = "history.csv"
 UNFINISHED = ".unfinished"
 """What is added to the name of a run while its training is not finished, see training/unfinished.py."""
-BUNDLED = Path(__file__).parent / "assets" / LITERT_MODEL
+BUNDLED = Path(__file__).parents[1] / "assets" / LITERT_MODEL
 """Comes with digitcli, for those who never trained, as a run; its card lies beside it."""
 BUNDLED_NAME = "bundled"
 """What it is called where a model is named."""

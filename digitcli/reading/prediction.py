@@ -23,19 +23,19 @@ from PIL import Image
 
 from digitcli import classifiers
 from digitcli.errors import ImageError
-from digitcli.expectations import UNCERTAIN, Probabilities
 from digitcli.images.decode import open_picture
-from digitcli.limits import DEADLY, SECONDS, OvertimeError, PictureLimits, overtime
 from digitcli.reading.expect import ANY, Expect
+from digitcli.reading.likelihood import UNCERTAIN, Probabilities
 from digitcli.reading.one import One, read_one
 from digitcli.sources.source import Source
+from digitcli.system.limits import DEADLY, SECONDS, OvertimeError, PictureLimits, overtime
 
 if TYPE_CHECKING:
-    from digitcli.annotate import Mark
-    from digitcli.parallel import Death, Workers
+    from digitcli.reading.annotate import Mark
+    from digitcli.reading.digit import Digit
     from digitcli.reading.forms import Filled, Form
-    from digitcli.reading.many import Digit
     from digitcli.reading.numbers import Number
+    from digitcli.system.parallel import Death, Workers
 
 Mode = Literal["auto", "single", "many"]
 """How many digits to look for: as many as there seem to be, one, or all."""
@@ -148,7 +148,7 @@ def predict(
     min_confidence: below it, 0-1, there is no text.
     annotate: where to put a copy of each picture with what was read drawn on it: a folder; for one picture
         also the file itself. What is there is overwritten.
-    time_limit: seconds of computing that one picture may take; how strictly, says digitcli.limits.
+    time_limit: seconds of computing that one picture may take; how strictly, says digitcli.system.limits.
     expect: what is known of each number; every digit of a picture is then looked for, as in mode "many".
     form: read its fields, each for itself.
     start_up: seconds of reading after which other processes take over.
@@ -171,7 +171,7 @@ def predict(
         spent += time.perf_counter() - started
         yield from results
 
-    from digitcli.parallel import Workers, cores
+    from digitcli.system.parallel import Workers, cores
 
     with Workers(min(cores(), MOST_PROCESSES)) as workers:
         yield from _predict_in(workers, batches, read, classifier.path, classifier.views)
@@ -199,7 +199,7 @@ def predict_in(
 def _predict_in(
     workers: Workers, batches: Iterable[list[Source]], read: _Reader, model: Path, views: int
 ) -> Generator[Prediction, None, None]:
-    from digitcli.parallel import Death
+    from digitcli.system.parallel import Death
 
     elsewhere = partial(_read_elsewhere, read, model, views)
     for batch, done in workers.map_in_order(elsewhere, batches):
@@ -421,7 +421,7 @@ def _annotated(
     limits: PictureLimits,
 ) -> Prediction:
     """The same, once a copy of the picture is written with what was read drawn on it."""
-    from digitcli.annotate import place, save_annotated
+    from digitcli.reading.annotate import place, save_annotated
 
     if prediction.error:
         return prediction
@@ -439,7 +439,7 @@ def _marks(
     source: Source, image: Image.Image, prediction: Prediction, probabilities: Probabilities, seconds: float
 ) -> list[Mark]:
     """What to draw on a picture, with boxes in the pixels of `image`."""
-    from digitcli.annotate import Mark
+    from digitcli.reading.annotate import Mark
 
     if prediction.lines:
         digits = [digit for line in prediction.lines for digit in line]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +12,9 @@ from PIL import Image
 from digitcli.images.components import find_components
 from digitcli.images.ink import grown
 from digitcli.images.preprocess import inks
+from digitcli.reading.digit import Digit
 
-if TYPE_CHECKING:
-    from digitcli.reading.many import Digit
-
-Line = list["Digit"]
+Line = list[Digit]
 
 _TOWERING = 1.25
 """Height of what is no 1 but a wall or part of a ring, against the tallest other digit of its line."""

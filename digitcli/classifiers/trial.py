@@ -18,15 +18,14 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import platformdirs
 
+from digitcli.classifiers import risks
+from digitcli.classifiers.recognise import Format, recognise
 from digitcli.errors import ModelError
-from digitcli.files import size
-
-if TYPE_CHECKING:
-    from digitcli.classifiers import Format
+from digitcli.system.files import size
 
 MEMORY = 2**29
 """Bytes that loading and running a model may take, beyond what its runtime takes by itself."""
@@ -41,9 +40,9 @@ MOST_NAMED = 5
 """Risky parts of a model that are told by name."""
 
 RULES = 1
-"""To be raised when something is refused that was not before, so that all models are tried anew."""
+"""To be raised when a check refuses what it did not before, so that all models are tried anew."""
 
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from digitcli.trial import main; main()"
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from digitcli.classifiers.trial import main; main()"
 _ENVIRONMENT = {
     # Each thread takes memory of its own, and a core's time.
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS"), "1"),
@@ -73,8 +72,6 @@ def remember(path: Path) -> None:
 
     What is no model, or could run code, is not noted.
     """
-    from digitcli.classifiers import recognise
-
     with suppress(ModelError):
         if not _risks(path, recognise(path)):
             _write(_note(path))
@@ -82,16 +79,16 @@ def remember(path: Path) -> None:
 
 def tell_risks(path: Path, kind: Format, tell: Callable[[str], None]) -> None:
     """Calls `tell` with what a model could do besides calculating, if anything."""
-    risks = _risks(path, kind)
-    if risks:
-        tell(f"{path} is trusted: {risks}.")
+    found = _risks(path, kind)
+    if found:
+        tell(f"{path} is trusted: {found}.")
 
 
 def refuse_risks(path: Path, kind: Format) -> None:
     """Raises ModelError if a model could do something besides calculating."""
-    risks = _risks(path, kind)
-    if risks:
-        raise ModelError(f"{path}: is not loaded, since {risks}.\n{_ADVICE}")
+    found = _risks(path, kind)
+    if found:
+        raise ModelError(f"{path}: is not loaded, since {found}.\n{_ADVICE}")
 
 
 def main() -> None:
@@ -113,7 +110,7 @@ def main() -> None:
 
 def _passes(path: Path, kind: Format) -> bool:
     """Whether a model passes; false if what would run it is not installed, which loading it will tell."""
-    from digitcli.parallel import IN_A_GROUP_OF_ITS_OWN
+    from digitcli.system.parallel import IN_A_GROUP_OF_ITS_OWN
 
     program = [sys.executable, "-P", "-c", _PROGRAM.format(path=sys.path)]
     try:
@@ -150,7 +147,7 @@ def _passes(path: Path, kind: Format) -> bool:
 
 def _start_runtime(kind: str) -> None:
     """Imports what runs such a model, so that what it takes does not count."""
-    import digitcli.classifiers  # noqa: F401
+    import digitcli.classifiers.untried  # noqa: F401
 
     match kind:
         case "tflite":
@@ -159,7 +156,7 @@ def _start_runtime(kind: str) -> None:
             with suppress(ImportError):
                 import onnxruntime  # noqa: F401
         case _:
-            from digitcli.tensorflow_setup import import_tensorflow
+            from digitcli.system.tensorflow_setup import import_tensorflow
 
             tf = import_tensorflow()
             import keras  # noqa: F401
@@ -186,31 +183,23 @@ def _limit(memory: int, seconds: float) -> None:
 def _run(path: Path, kind: Format) -> None:
     import numpy as np
 
-    from digitcli import classifiers
+    from digitcli.classifiers.classifier import BATCH, probes
+    from digitcli.classifiers.untried import load_untried
 
     refuse_risks(path, kind)
-    classifier = classifiers.load_untried(path, kind, 1, safe=True)
-    probes = classifiers.probes()
+    classifier = load_untried(path, kind, 1, safe=True)
+    few = probes()
     try:
-        classifier.probabilities(np.resize(probes, (classifiers.BATCH, *probes.shape[1:])))
+        classifier.probabilities(np.resize(few, (BATCH, *few.shape[1:])))
     except Exception as error:  # the runtimes raise nearly every kind there is
-        raise ModelError(f"{path}: does not run on {classifiers.BATCH} pictures at a time.") from error
+        raise ModelError(f"{path}: does not run on {BATCH} pictures at a time.") from error
 
 
 def _risks(path: Path, kind: Format) -> str:
     """What a model could do besides calculating, for a sentence; empty if nothing."""
-    risks: list[str] = []
-    match kind:
-        case "keras" | "h5":
-            from digitcli import keras_risks
-
-            risks = keras_risks.find(path, kind)
-        case "savedmodel":
-            from digitcli import graph_risks
-
-            risks = graph_risks.find(path)
-    named = ", ".join(risks[:MOST_NAMED]) + (", …" if len(risks) > MOST_NAMED else "")
-    return f"its {named} could run code, or read or write files" if risks else ""
+    found = risks.find(path, kind)
+    named = ", ".join(found[:MOST_NAMED]) + (", …" if len(found) > MOST_NAMED else "")
+    return f"its {named} could run code, or read or write files" if found else ""
 
 
 def _note(path: Path) -> Path:
@@ -224,7 +213,8 @@ def _note(path: Path) -> Path:
                     digest.update(hashlib.file_digest(content, "sha256").digest())
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}.") from error
-    return Path(platformdirs.user_cache_dir("digitcli")) / f"models-{RULES}" / digest.hexdigest()
+    folder = "-".join(["models", str(RULES), *risks.names()])
+    return Path(platformdirs.user_cache_dir("digitcli")) / folder / digest.hexdigest()
 
 
 def _write(note: Path) -> None:

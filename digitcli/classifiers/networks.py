@@ -16,10 +16,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES, NO_DIGIT, SIDE
+from digitcli.convention import CLASSES, NO_DIGIT, SIDE
 from digitcli.errors import ModelError
-from digitcli.quiet import native_stderr_hidden
-from digitcli.tensorflow_setup import import_tensorflow
+from digitcli.system.quiet import native_stderr_hidden
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 DEFAULT_SIGNATURE = "serving_default"
 UINT8_SIGNATURE = "serving_uint8"
@@ -30,7 +30,7 @@ OUTPUT = "probabilities"
 def load_keras(path: Path, kind: Literal["keras", "h5"], *, safe: bool = True) -> tuple[Any, int | None]:
     """A keras.Model from a .keras or .h5 file, and the only batch size it takes, or None for any.
 
-    safe: code that the file brings along (Lambda layers) is not run; see also keras_risks.
+    safe: code that the file brings along (Lambda layers) is not run; see also risks.keras.
     Raises ModelError if it cannot be read or does not take one 28x28 picture.
     """
     import_tensorflow()

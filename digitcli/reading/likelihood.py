@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES, NO_DIGITS
+from digitcli.convention import CLASSES, NO_DIGITS
 
 Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """A classifier: (n, 28, 28) uint8, 0 paper to 255 ink, to (n, 10) float32; what a row lacks to 1 is the

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.data.digits import CLASSES
+from digitcli.classifiers.networks import first_line, picture_shape
+from digitcli.convention import CLASSES
 from digitcli.errors import MissingExtraError, ModelError
-from digitcli.networks import first_line, picture_shape
-from digitcli.quiet import native_stderr_hidden
+from digitcli.system.quiet import native_stderr_hidden
 
 _TYPES: dict[str, type[Any]] = {
     "tensor(float)": np.float32,

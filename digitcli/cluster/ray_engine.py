@@ -5,12 +5,9 @@ from __future__ import annotations
 import pickle
 import warnings
 from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from digitcli.errors import DigitcliError, ModelError
-
-if TYPE_CHECKING:
-    from digitcli.classifiers import Classifier
+from digitcli.errors import DigitcliError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -20,16 +17,6 @@ TRIES = 3
 
 MOST_BLOCKS = 10_000
 """Of items, at most: each costs the driver some milliseconds, and is done again if it fails."""
-
-
-def model_bytes(classifier: Classifier) -> bytes:
-    """The model file, which so need not be on the other machines. Raises ModelError if it is not LiteRT's."""
-    if classifier.runtime != "LiteRT":
-        raise ModelError(
-            f"{classifier.path} is run by {classifier.runtime}; --engine ray takes LiteRT only. "
-            "Export it first: digitcli export --format tflite"
-        )
-    return classifier.path.read_bytes()
 
 
 def map_unordered(

@@ -13,11 +13,13 @@ import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from digitcli.classifiers import no_model
+from digitcli.classifiers.networks import first_line
+from digitcli.classifiers.recognise import Format, no_model
 from digitcli.errors import ModelError
-from digitcli.networks import first_line
+
+KINDS: tuple[Format, ...] = ("keras", "h5")
 
 RISKY = {"Lambda", "__lambda__", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"}
 """They run code that comes with the file or lies beside it."""
@@ -41,7 +43,7 @@ SMALL = 2**26
 """Bytes that a part of an archive may always have; of more, it must be stored with a share of its size."""
 
 
-def find(path: Path, kind: Literal["keras", "h5"]) -> list[str]:
+def find(path: Path, kind: Format) -> list[str]:
     """The layers of a .keras or .h5 file that could run code or read files.
 
     Raises ModelError for what is never loaded: code of other modules than Keras's, weights in other files,

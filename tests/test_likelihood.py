@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from digitcli.expectations import seen_twice
+from digitcli.reading.likelihood import seen_twice
 
 UNDECIDED = np.full(10, 0.1, np.float32)
 

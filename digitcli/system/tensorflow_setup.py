@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from digitcli.errors import DigitcliError, MissingExtraError
-from digitcli.quiet import native_stderr_hidden
+from digitcli.system.quiet import native_stderr_hidden
 
 UNSUPPORTED = (3, 14)
 """The first version of Python that TensorFlow has no release for; as in pyproject.toml."""

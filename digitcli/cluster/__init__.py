@@ -1,0 +1,1 @@
+"""The one door to Ray: it is started here, and functions are called by it."""
