@@ -3,7 +3,7 @@ BIN := .venv/bin
 
 SECONDS ?= 600
 
-.PHONY: run test lint audit fuzz typefaces docs clean
+.PHONY: run test test-slow test-all lint audit fuzz typefaces docs clean
 
 # Train, evaluate, and read the example pictures. Real MNIST is used where it is found or can be
 # downloaded (DIGITCLI_DATA=folder says where it is), digits drawn by digitcli itself otherwise.
@@ -13,8 +13,17 @@ run: .venv/run
 	$(BIN)/digitcli predict examples/*.png examples/*.jpg
 	$(BIN)/digitcli predict examples/form/filled.jpg --form examples/form/form.toml
 
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# Every room, in minutes.
 test: .venv/dev
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m 'not slow'
+
+# Trainings, Ray, several processes, the browser, hostile environments; tests/conftest.py names the files.
+test-slow: .venv/dev
+	$(PYTEST) -m slow
+
+test-all: test test-slow
 
 lint: .venv/dev
 	$(BIN)/ruff check .

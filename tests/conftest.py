@@ -34,9 +34,26 @@ if os.environ.get("CI"):
 # Files that take a minute or more: begun first, so that one process does not end with them all.
 LONGEST = ("workers", "resume", "exporting", "ray", "tune", "training", "hostile_environment", "report")
 
+# What `make test` leaves to `make test-slow`: trainings, processes that train together, files made to harm,
+# hostile environments, and whole documents that are run.
+SLOW = {
+    *("detector_training", "line_training", "resume", "training", "tune", "workers"),
+    *("exporting", "fuzz", "hostile_environment", "notebooks", "page", "recipes", "strangers"),
+}
+SLOW_FIXTURES = {"address", "browser"}  # a Ray, and Chromium, which must be started
 
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.stem.removeprefix("test_") not in LONGEST)
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        if name(item) in SLOW or SLOW_FIXTURES.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: name(item) not in LONGEST)
+
+
+def name(item: pytest.Item) -> str:
+    return item.path.stem.removeprefix("test_")
 
 
 @dataclass(frozen=True)

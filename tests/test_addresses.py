@@ -456,6 +456,7 @@ class TestParts:
         assert "Protocol not known" in str(unknown.content)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not find_spec("ray"), reason="Ray is not installed")
 def test_other_processes_read_the_same_as_this_one(digitcli: Run, s3: tuple[str, Put]) -> None:
     root, put = s3
