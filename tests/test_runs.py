@@ -86,6 +86,9 @@ def test_without_any_run_the_bundled_model_is_taken():
     assert found.path.stat().st_size < 1_000_000
     assert found.run == runs.BUNDLED.parent
     assert found.name == "bundled"
+    keras = runs.find_model(Path("bundled"), prefer=runs.KERAS_MODEL).path
+    assert keras == runs.BUNDLED.with_name("model.keras")
+    assert keras.exists()
     assert found.description == "the one that comes with digitcli"
 
 

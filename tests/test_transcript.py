@@ -33,6 +33,7 @@ def of_two_digits(columns: np.ndarray) -> np.ndarray:
     return few / few.sum(axis=1, keepdims=True)
 
 
+@settings(deadline=None)
 @given(answers(6))
 def test_a_text_is_as_likely_as_all_paths_that_spell_it(columns: np.ndarray) -> None:
     columns = of_two_digits(columns)

@@ -158,8 +158,7 @@ def predict(
 ) -> None:
     """Tell which digit is in a picture, or which digits, or in each of many.
 
-    Pictures, folders, archives, arrays, Parquet, addresses; - is stdin. A row each:
-    what was read, its confidence (0-1), and a note if it is to be doubted. Examples:
+    Pictures, folders, archives, arrays, Parquet, addresses, - for stdin: a row each. Examples:
 
       digitcli predict scans/ --many --output read.csv
       digitcli predict scan.pdf --pages 2- --length 5 --json | jq -r '.results[].text'

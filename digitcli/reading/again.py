@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digitcli.classifiers import Classifier, load_our_own
 from digitcli.convention import CLASSES
 from digitcli.images.ink import Box
 from digitcli.reading import line
@@ -36,6 +39,9 @@ _WITHIN = 0.02
 
 _ONE_OR_NONE = [*map(str, range(CLASSES)), ""]
 """What one digit, or none, reads like."""
+
+CLOSE_UP = Path(__file__).parents[1] / "assets" / "close-up.tflite"
+"""A classifier that learnt from what contour code cuts out, heard beside whichever reads the digits."""
 
 _DOUBT, _NO_DOUBT = 0.03, 0.05
 """Probability that is left to each digit, and to there being none, where the classifier rules it out."""
@@ -100,7 +106,9 @@ def _is_settled(image: Image.Image, one: One, whole: One) -> bool:
 
 def _together(one: One, views: list[View], cut: bool = False) -> One:
     """By Bayes' rule; cut: whether ink is cut off."""
-    row = np.zeros(CLASSES) if one.probabilities is None else one.probabilities.astype(float)
+    row = np.zeros(CLASSES)
+    if one.probabilities is not None and one.pixels is not None:
+        row = np.mean([one.probabilities, _close_up().probabilities(one.pixels[None])[0]], axis=0)
     expected = (np.append(row + _DOUBT, max(1 - row.sum(), 0) + _NO_DOUBT)) ** _MISLED[cut]
     expected[-1] *= _NONE[cut]
     seen = _seen(views)
@@ -108,6 +116,11 @@ def _together(one: One, views: list[View], cut: bool = False) -> One:
     several = max(1 - seen.sum(), 0) * _SEVERAL
     together = (shares[:CLASSES] / max(shares.sum() + several, 1e-12)).astype(np.float32)
     return replace(one, probabilities=together)
+
+
+@cache
+def _close_up() -> Classifier:
+    return load_our_own(CLOSE_UP, threads=1)
 
 
 def _agreement(one: One, views: list[View]) -> float:
