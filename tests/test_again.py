@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digitcli import classifiers, runs
+from digitcli.reading import again
+from digitcli.reading.one import read_one
 from digitcli.reading.prediction import Prediction, predict
 from digitcli.simulator import KINDS, picture
 from digitcli.simulator.typefaces import faces
@@ -50,3 +56,22 @@ def test_a_digit_that_is_read_well_is_not_taken_for_all_there_is() -> None:
     rng = np.random.default_rng(2)
     read_as = [read(picture(kind, "90512", rng).image).text or "" for kind in KINDS]
     assert sum(len(text) == 1 for text in read_as) <= 0.02 * len(read_as)
+
+
+def rows_of(digit: int, sure: float) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """A classifier that is equally sure of one digit whatever it sees."""
+    row = np.zeros(10, np.float32)
+    row[digit] = sure
+    return lambda images: np.repeat(row[None], len(images), axis=0)
+
+
+def test_where_a_network_doubts_the_one_of_close_ups_is_heard_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, doubting = cut_to_its_ink("4", 60), rows_of(4, 0.6)
+    (one,) = read_one([image], doubting)
+    sureness = []
+    for said in (1.0, 0.0):
+        monkeypatch.setattr(
+            again, "_close_up", lambda said=said: SimpleNamespace(probabilities=rows_of(4, said))
+        )
+        sureness.append(again.look_again(image, one, doubting).sureness)
+    assert sureness[0] > sureness[1]

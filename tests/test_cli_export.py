@@ -154,10 +154,11 @@ def test_what_is_no_fitting_model_is_told(digitcli: Cli, name: str, complaint: s
     assert not Path("out").exists()
 
 
-def test_without_any_run_says_what_to_do(digitcli: Cli) -> None:
-    result = digitcli("export")
-    assert result.exit_code == 1
-    assert "digitcli train" in result.stderr
+def test_without_any_run_the_bundled_model_is_exported(digitcli: Cli) -> None:
+    result = digitcli("export", "--format", "tflite-fp16")
+    assert result.exit_code == 0, result.stderr
+    assert "the one that comes with digitcli" in result.stderr
+    assert list(Path().glob("bundled*.tflite"))
 
 
 def test_a_failed_proof_is_told_and_leaves_nothing(

@@ -109,3 +109,11 @@ def test_digits_at_the_ends_that_were_not_found_are_read_by_the_line_reader(
     monkeypatch.setattr(many, "read_many", lambda *_: [row[kept]])
     (number,) = read_numbers(page, PROBABILITIES)
     assert number.text == "27503"
+
+
+def test_a_digit_that_was_overlooked_is_put_in_where_the_line_reader_sees_it() -> None:
+    view = seen("1234", 1)
+    view.columns[1, 1], view.columns[1, -1] = 0.9, 0.1
+    assert best([view], found("234", 1.0), whole=False)[0] == "1234"
+    view.columns[1, 1], view.columns[1, -1] = 0.5, 0.5
+    assert best([view], found("234", 1.0), whole=False)[0] == "234"

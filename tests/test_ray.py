@@ -342,7 +342,10 @@ class TestWithoutReading:
             (["--engine", "ray"], "--engine ray needs --output, a folder"),
             (["--engine", "ray", "--output", "x", "--format", "csv"], "leave --format csv out"),
             (["--engine", "ray", "--output", "x", "--show"], "--save-digits are for --engine local"),
-            (["--engine", "ray", "--output", "x", "--annotate", "y"], "--show, --annotate and --save-digits are for"),
+            (
+                ["--engine", "ray", "--output", "x", "--annotate", "y"],
+                "--show, --annotate and --save-digits are for",
+            ),
             (["--engine", "ray", "--output", "s3://bucket/x"], "is an address. Name a folder"),
             (["--address", "auto"], "--address is for --engine ray"),
             (["--engine", "spark", "--output", "x"], "'spark'"),

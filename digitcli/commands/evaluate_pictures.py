@@ -39,7 +39,7 @@ def score_pictures(
     for classifier in classifiers:
         with out.progress("Reading") as progress:
             results.append(evaluate_pictures(classifier, labelled, on_progress=progress))
-    names = [str(each.run or each.path) for each in found]
+    names = [each.where for each in found]
     comparisons = [None, *(compare_pictures(results[0], each) for each in results[1:])]
     if len(results) == 1:
         _show(results[0], out)

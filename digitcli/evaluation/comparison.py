@@ -52,7 +52,7 @@ def side_by_side(
     """Several models, all evaluated on the same digits, in their order."""
     return [
         Contender(
-            model=str(model.run or model.path),
+            model=model.where,
             runtime=classifier.runtime,
             bytes=size(model.path),
             accuracy=result.accuracy,

@@ -64,7 +64,7 @@ def write(
         record = runs.read_record(model.run) if model.run else {}
         confidence = result.probabilities.max(axis=1)
         page = template("report.html.jinja").render(
-            name=model.run.name if model.run else model.path.name,
+            name=model.name if model.run else model.path.name,
             data=digits.name,
             result=result,
             bytes=size(model.path),

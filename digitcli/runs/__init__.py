@@ -55,6 +55,11 @@ class FoundModel:
         # Resolved, since the name of "." is empty.
         return self.run.resolve().name if self.run else self.path.resolve().stem
 
+    @property
+    def where(self) -> str:
+        """The run, or the file where that is no run of the user's."""
+        return str(self.path if self.run in (None, BUNDLED.parent) else self.run)
+
 
 def free_directories(name: str) -> Iterator[Path]:
     """Where a run of that name may go: MNIST/runs/NAME, NAME-2, NAME-3 …, as far as they are free."""
