@@ -150,7 +150,7 @@ def label(mine: Path, drawn: dict[str, int]) -> None:
 def wrong(drawn: dict[str, int], model: object) -> int:
     """How many of the pictures are not read right, as single digits."""
     read = json.loads(digitcli("predict", *drawn, "--single", "--json", "--model", model))["results"]
-    return sum(each["text"] != str(digit) for each, digit in zip(read, drawn.values(), strict=True))
+    return sum(each["digit"] != digit for each, digit in zip(read, drawn.values(), strict=True))
 
 
 def accuracy(model: object, data: str) -> float:
