@@ -235,6 +235,6 @@ def test_nothing_is_found_beyond_the_edge(monkeypatch: pytest.MonkeyPatch) -> No
         answer[..., 11:] = 1
         return answer
 
-    monkeypatch.setattr(finding, "_network", lambda: centre_in_the_last_cell)
+    monkeypatch.setattr(finding, "network", lambda model: centre_in_the_last_cell)
     assert len(find(Image.new("L", (96, 96)), 96 * 96)) == 1
     assert len(find(Image.new("L", (70, 70)), 70 * 70)) == 0  # it is padded to 96

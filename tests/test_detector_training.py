@@ -30,11 +30,9 @@ def test_the_command_writes_a_detector_that_takes_pictures_of_any_size(
     assert done.stderr.splitlines()[-1] == f"Wrote {made}."
     assert made.stat().st_size < 1_000_000
     monkeypatch.setattr(finding, "MODEL", made)
-    finding._network.cache_clear()
     for size in ((40, 300), (512, 384)):
         found = finding.find(Image.new("RGB", size))
         assert found.boxes.shape == (len(found), 4)
-    finding._network.cache_clear()
 
 
 def test_data_without_a_training_part_is_an_error_of_one_line(tmp_path: Path) -> None:
@@ -76,4 +74,4 @@ def test_the_network_that_is_bundled_is_the_one_that_is_described() -> None:
     model = network.build(64)
     answer = model(np.zeros((1, 64, 64, 3), np.float32)).numpy()
     assert answer.shape == (1, 16, 16, network.OUTPUTS)
-    assert finding._network()(np.zeros((64, 64, 3), np.uint8)).shape == answer.shape[1:]
+    assert finding.network(finding.MODEL)(np.zeros((64, 64, 3), np.uint8)).shape == answer.shape[1:]

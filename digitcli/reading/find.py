@@ -7,7 +7,6 @@ points", 2019).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from digitcli.reading.network import network
 
 MODEL = Path(__file__).parents[1] / "assets" / "detector.tflite"
 
@@ -85,7 +86,7 @@ def find(image: Image.Image, area: int = AREA) -> Found:
     scale = np.array([width / sized.shape[1], height / sized.shape[0]] * 2, np.float32)
     padding = [-side % STEP for side in sized.shape[:2]]
     padded = cv2.copyMakeBorder(sized, 0, padding[0], 0, padding[1], cv2.BORDER_REPLICATE)
-    boxes, scores, probabilities = decoded(_network()(np.asarray(padded)))
+    boxes, scores, probabilities = decoded(network(MODEL)(np.asarray(padded)))
     on_picture = np.all(boxes[:, :2] + boxes[:, 2:] < 2 * np.array(sized.shape[1::-1]), axis=1)
     return Found(boxes * scale, scores, probabilities, float(scale.max())).only(on_picture)
 
@@ -147,34 +148,3 @@ def distinct(boxes: NDArray[Any], same: float) -> list[int]:
         if not ((shared > same * union) | (shared > _INSIDE * np.minimum(areas[kept], areas[index]))).any():
             kept.append(index)
     return kept
-
-
-@cache
-def _network() -> _Network:
-    return _Network(MODEL)
-
-
-class _Network:
-    """The network, run by LiteRT."""
-
-    def __init__(self, path: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        from digitcli.system.quiet import native_stderr_hidden
-
-        with native_stderr_hidden():
-            self._interpreter = Interpreter(model_path=str(path), num_threads=1)
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
-        self._shape: tuple[int, ...] = ()
-
-    def __call__(self, pixels: NDArray[np.uint8]) -> Floats:
-        """(height, width, 3), multiples of STEP, to (height / STRIDE, width / STRIDE, 15)."""
-        if pixels.shape != self._shape:
-            self._interpreter.resize_tensor_input(self._input, [1, *pixels.shape])
-            self._interpreter.allocate_tensors()
-            self._shape = pixels.shape
-        self._interpreter.set_tensor(self._input, pixels[None].astype(np.float32))
-        self._interpreter.invoke()
-        answer: Floats = self._interpreter.get_tensor(self._output)[0]
-        return answer

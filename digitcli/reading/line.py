@@ -6,7 +6,6 @@ They learnt from different hands, one also from typefaces of handwriting, and so
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.images.ink import Box
+from digitcli.reading.network import network
 from digitcli.reading.strip import grey, leaning, strip
 from digitcli.reading.transcript import softmax
 
@@ -58,34 +58,5 @@ def read(pixels: NDArray[np.uint8], model: Path) -> NDArray[np.float32]:
 
     pixels: (HEIGHT, width) uint8, as from `strip`. Returns (width / STEP, signs + 1).
     """
-    return softmax(_network(model)(pixels))
-
-
-@cache
-def _network(model: Path) -> _Network:
-    return _Network(model)
-
-
-class _Network:
-    """The network, run by LiteRT."""
-
-    def __init__(self, path: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        from digitcli.system.quiet import native_stderr_hidden
-
-        with native_stderr_hidden():
-            self._interpreter = Interpreter(model_path=str(path), num_threads=1)
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
-        self._shape: tuple[int, ...] = ()
-
-    def __call__(self, strip: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if strip.shape != self._shape:
-            self._interpreter.resize_tensor_input(self._input, [1, *strip.shape, 1])
-            self._interpreter.allocate_tensors()
-            self._shape = strip.shape
-        self._interpreter.set_tensor(self._input, strip[None, ..., None].astype(np.float32))
-        self._interpreter.invoke()
-        answer: NDArray[np.float32] = self._interpreter.get_tensor(self._output)[0]
-        return answer.reshape(-1, answer.shape[-1])
+    answer = network(model)(pixels[..., None])
+    return softmax(answer.reshape(-1, answer.shape[-1]))
