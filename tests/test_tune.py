@@ -441,8 +441,9 @@ def test_on_ray_a_trial_may_be_stopped_fail_or_be_killed_and_the_others_go_on(da
     def on_epoch(number, report):
         if number == 5:
             for each in psutil.Process().children(recursive=True):
-                if each.cmdline()[:1] == ["ray::ImplicitFunc"]:  # Tune's name for what runs a trial
-                    each.kill()
+                with suppress(psutil.NoSuchProcess):
+                    if each.cmdline()[:1] == ["ray::ImplicitFunc"]:  # Tune's name for what runs a trial
+                        each.kill()
 
     def on_done(trial, its_files, lock=threading.Lock()):  # noqa: B008  (displays have one, too)
         done[trial.number], files[trial.number] = trial, its_files
