@@ -152,7 +152,7 @@ def known_kinds(tallest: float) -> list[str]:
 
 def _in_boxes(image: Image.Image, boxes: Iterable[NDArray[np.float32]]) -> Iterator[Seen]:
     for box in boxes:
-        for pixels, (left, top, right, bottom) in in_box(image, box)[:LOOKS]:
+        for pixels, (left, top, right, bottom) in islice(in_box(image, box), LOOKS):
             yield pixels, (left, top, right - left, bottom - top)
 
 

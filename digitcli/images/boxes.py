@@ -45,22 +45,24 @@ NO_BOXES: NDArray[np.float32] = np.zeros((0, 4), np.float32)
 
 def in_box(
     image: Image.Image, box: NDArray[np.float32], others: NDArray[np.float32] = NO_BOXES
-) -> list[tuple[NDArray[np.uint8], Box]]:
+) -> Iterator[tuple[NDArray[np.uint8], Box]]:
     """The digit in a box in the ways to see it: (28, 28) uint8, and left, top, right, bottom of its ink.
+
+    Likeliest first, and each made when it is asked for; none where there is no ink.
 
     image: mode L or RGB. box: left, top, right, bottom in its pixels, which may stand over the edge.
     others: (n, 4), the boxes of digits, this one or not; what two share is of that with the nearer middle.
     What reaches into the box from outside is left out, or cut off where it is one with the digit.
     """
     touching = others[np.all((others[:, :2] < box[2:]) & (others[:, 2:] > box[:2]), axis=1)]
-    looks: list[tuple[NDArray[np.uint8], Box]] = []
+    seen: list[NDArray[np.uint8]] = []
     for ink, corners in chain.from_iterable(_inks(image, box, around) for around in SURROUNDINGS):
         for mask in _masks(ink, corners):
             digit = ink.only(_own(ink, mask, box, touching) if len(touching) else mask)
             pixels = in_28x28(digit)
-            if is_new(pixels, (other for other, _ in looks)):
-                looks.append((pixels, digit.on_picture(box_of(digit.mask))))
-    return looks
+            if is_new(pixels, seen):
+                seen.append(pixels)
+                yield pixels, digit.on_picture(box_of(digit.mask))
 
 
 def _inks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ LIKELY = 0.5
 
 _DOUBT = 0.01
 """Probability that is left to each digit the detector rules out."""
+
+_SETTLED = 0.8
+"""Probability, by detector and classifier together, from which on no other look at a digit is taken."""
 
 _LOOKED_AT = 0.15
 """Score from which on what was found tells where to look closer."""
@@ -66,6 +70,10 @@ def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Dig
     return without_what_stands_beside(rows, image)
 
 
+Look = tuple[NDArray[np.uint8], Box]
+"""As from `in_box`."""
+
+
 @dataclass(frozen=True)
 class Shown:
     """What was found in a picture, as it was classified.
@@ -90,21 +98,33 @@ def read_found(
     neighbours: (n, 4), as the `others` of `in_box`, if what was found are not several guesses at one digit.
     Where there is no ink, nothing was found.
     """
-    looks = [in_box(image, box, neighbours) for box in found.boxes]
-    if not any(looks):
-        return []
-    every = probabilities(np.stack([pixels for each in looks for pixels, _ in each]))
-    ends = np.cumsum([len(each) for each in looks])
+    named = _DOUBT + (1 - CLASSES * _DOUBT) * found.probabilities
+    waiting = [in_box(image, box, neighbours) for box in found.boxes]
+    looks = [list(islice(each, 1)) for each in waiting]
+    rows = _classified(looks, probabilities)
+    more = [
+        list(each) if len(row) and (row * name).max() < _SETTLED else []
+        for each, row, name in zip(waiting, rows, named, strict=True)
+    ]
+    rows = [np.concatenate(each) for each in zip(rows, _classified(more, probabilities), strict=True)]
     shown = []
-    for index, rows in enumerate(np.split(every, ends[:-1])):
-        if not len(rows):
+    for index, its in enumerate(rows):
+        if not len(its):
             continue
-        named = _DOUBT + (1 - CLASSES * _DOUBT) * found.probabilities[index]
-        best = int((rows * named).max(axis=1).argmax())
-        pixels, (left, top, right, bottom) = looks[index][best]
-        row = seen_twice(float(found.scores[index]), named, rows[best])
+        best = int((its * named[index]).max(axis=1).argmax())
+        pixels, (left, top, right, bottom) = (looks[index] + more[index])[best]
+        row = seen_twice(float(found.scores[index]), named[index], its[best])
         shown.append(Shown(pixels, (left, top, right - left, bottom - top), row))
     return shown
+
+
+def _classified(looks: list[list[Look]], probabilities: Probabilities) -> list[NDArray[np.float32]]:
+    """The rows of the looks at each box, (n, 10), of all boxes in one batch."""
+    every = [pixels for each in looks for pixels, _ in each]
+    if not every:
+        return [np.zeros((0, CLASSES), np.float32)] * len(looks)
+    ends = np.cumsum([len(each) for each in looks])
+    return np.split(probabilities(np.stack(every)), ends[:-1])
 
 
 def find_closely(image: Image.Image) -> Found:

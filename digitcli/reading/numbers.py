@@ -293,8 +293,8 @@ def _placed(
         start, end = max(start, middles[index] - height / 2), min(end, middles[index] + height / 2)
         above = top or view.window[1] + 0.1 * height
         looks = in_box(image, np.array([start, above, end, above + height], np.float32))
+        pixels, _ = next(looks, (np.zeros((28, 28), np.uint8), None))
         box = (max(0, int(start)), max(0, int(above)), max(1, round(end - start)), max(1, round(height)))
-        pixels = looks[0][0] if looks else np.zeros((28, 28), np.uint8)
         digits.append(Digit(int(place.sign), sure, box, pixels))
     return digits
 
