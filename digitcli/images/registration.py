@@ -13,7 +13,7 @@ from PIL import Image
 WORKING_SIDE = 1000
 """Pixels on the longer side at which what two sheets have in common is looked for."""
 
-_FEATURES = 2500
+_FEATURES = 1000
 _NEARER = 0.8
 """Distance of a feature from its nearest match, against the next one's (Lowe 2004)."""
 
@@ -64,10 +64,16 @@ class Blank:
         box: left, top, right, bottom. So the wall of a cell is no leg of the digit that touches it.
         """
         left, top, right, bottom = box
-        printed = self._printed[top:bottom, left:right]
-        part = laid.crop(box)
-        pixels = cv2.inpaint(np.asarray(part), printed, _PRINT_WIDTH, cv2.INPAINT_TELEA)
-        return Image.fromarray(np.asarray(pixels, np.uint8))
+        printed = self._printed[top:bottom, left:right] > 0
+        pixels = np.array(laid.crop(box))
+        about = (2 * _PRINT_WIDTH + 1, 2 * _PRINT_WIDTH + 1)
+        # The mean of what is not printed about each pixel: inpainting takes ten times as long.
+        paper = np.where(printed, 0, 1).astype(np.float32)
+        known = paper[..., None] if pixels.ndim == 3 else paper
+        sums, counts = cv2.blur(pixels * known, about), cv2.blur(paper, about)
+        beside = printed & (counts > 0)
+        pixels[beside] = (sums[beside].T / counts[beside]).T
+        return Image.fromarray(pixels)
 
     @cached_property
     def _printed(self) -> Grey:

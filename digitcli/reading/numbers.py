@@ -144,12 +144,26 @@ def best(
     expect: what is known of them; the likeliest text that fits is given, with what speaks for others weighing
     _UNFIT. Where none fits, or the picture is almost surely none that does, it is the likeliest of all at 0.
     """
+    each = [of_digits(view.columns) for view in views]
+    texts = {text for columns in each for text in list(likeliest(columns))[:_FOLLOWED]}
+    text, confidence = _weighed(each, texts, found, whole, ANY)
+    if not expect or (confidence >= _SETTLED and expect.fits(text)):
+        return text, confidence
+    texts |= _fitting(each[: len(_ROOMS) * len(line.MODELS)], expect)
+    return _weighed(each, texts, found, whole, expect)
+
+
+def _weighed(
+    each: Sequence[NDArray[np.float32]],
+    texts: set[str],
+    found: Sequence[Digit],
+    whole: bool,
+    expect: Expect,
+) -> tuple[str, float]:
+    """As `best`, of the digits found one by one and these texts; each: the columns of a view."""
     by_itself = "".join(str(digit.digit) for digit in found)
     sureness = min(math.prod(digit.confidence for digit in found), _TRUSTED[whole]) if found else 0.5
-    each = [of_digits(view.columns) for view in views]
-    texts = {text for columns in each for text in list(likeliest(columns))[:_FOLLOWED]} | {by_itself}
-    if expect:
-        texts |= _fitting(each[: len(_ROOMS) * len(line.MODELS)], expect)
+    texts = texts | {by_itself}
     said = dict(zip(texts, np.stack([likelihoods(columns, [*texts]) for columns in each], 1), strict=True))
     seen = {text: _agreed(shares) for text, shares in said.items()}
     other = (1 - sureness) * _OTHERWISE
