@@ -3,7 +3,7 @@ BIN := .venv/bin
 
 SECONDS ?= 600
 
-.PHONY: run test test-slow test-all lint audit fuzz typefaces docs clean
+.PHONY: run test test-slow test-all test-without-tensorflow lint audit fuzz typefaces docs clean
 
 # Train, evaluate, and read the example pictures. Real MNIST is used where it is found or can be
 # downloaded (DIGITCLI_DATA=folder says where it is), digits drawn by digitcli itself otherwise.
@@ -23,7 +23,11 @@ test: .venv/dev
 test-slow: .venv/dev
 	$(PYTEST) -m slow
 
-test-all: test test-slow
+# What a Python that TensorFlow has no release for can do, which is all but training and exporting.
+test-without-tensorflow: .venv/dev
+	PYTHONPATH=$(CURDIR)/tests/without_tensorflow $(PYTEST) -m 'not slow'
+
+test-all: test test-slow test-without-tensorflow
 
 lint: .venv/dev
 	$(BIN)/ruff check .

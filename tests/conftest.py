@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from digitcli.classifiers import trial
 from digitcli.cli import app
 from digitcli.errors import ModelError
 from digitcli.exporting.browser import Browser
+from digitcli.system.tensorflow_setup import import_tensorflow
 
 # As digitcli sets it before TensorFlow is imported, which here a test may do first.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -42,9 +44,23 @@ SLOW = {
 }
 SLOW_FIXTURES = {"address", "browser"}  # a Ray, and Chromium, which must be started
 
+# Training and exporting: left out where TensorFlow is not installed, as is what else asks for the fixture
+# `tensorflow`. With tests/without_tensorflow/ on PYTHONPATH it is as if it were not.
+WITH_TENSORFLOW = {
+    *("cli_train", "cluster", "detector_training", "line_training", "resume", "training", "tune", "workers"),
+    *("cli_export", "exporting", "page", "strangers"),
+}
+HAS_TENSORFLOW = find_spec("tensorflow") is not None
+if not HAS_TENSORFLOW:
+    collect_ignore = [f"test_{each}.py" for each in WITH_TENSORFLOW]
+
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not HAS_TENSORFLOW:
+        needs_it = [item for item in items if "tensorflow" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=needs_it)
+        items[:] = [item for item in items if "tensorflow" not in getattr(item, "fixturenames", ())]
     for item in items:
         assert isinstance(item, pytest.Function)
         if name(item) in SLOW or SLOW_FIXTURES.intersection(item.fixturenames):
@@ -91,6 +107,12 @@ def trials() -> None:
 
 
 @pytest.fixture(scope="session")
+def tensorflow() -> Any:
+    """What trains, exports, or runs models of TensorFlow's asks for this."""
+    return import_tensorflow()
+
+
+@pytest.fixture(scope="session")
 def browser() -> str:
     """The browser on this machine. Without one a test is skipped, but never in CI."""
     try:
@@ -113,7 +135,7 @@ def chromium(browser: str) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A convolutional network that reads most of the digits that digitcli draws."""
     from digitcli.data import synthetic
     from digitcli.data.digits import DataSet

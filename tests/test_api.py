@@ -137,6 +137,7 @@ def test_an_absent_model_is_an_error():
         package.load("gone")
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_training_and_scoring_are_those_of_the_commands(data, digits):
     epochs = []
     settings = {"hidden": (16,), "epochs": 2, "batch_size": 50, "lr": 0.01}

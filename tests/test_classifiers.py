@@ -42,6 +42,7 @@ def assert_gives_expected(classifier: classifiers.Classifier, atol: float = 1e-5
     np.testing.assert_allclose(probabilities, tiny_models.expected(), atol=atol)
 
 
+@pytest.mark.usefixtures("tensorflow")  # which makes the files
 class TestLiteRT:
     def test_gives_the_networks_probabilities(self, tflite: Path) -> None:
         classifier = classifiers.load(tflite)
@@ -139,6 +140,7 @@ class TestLiteRT:
             classifiers.load(cut)
 
 
+@pytest.mark.usefixtures("tensorflow")
 class TestKeras:
     def test_gives_the_networks_probabilities(self, keras_file: Path) -> None:
         classifier = classifiers.load(keras_file)
@@ -251,6 +253,7 @@ class TestKeras:
             classifiers.load(keras_file)
 
 
+@pytest.mark.usefixtures("tensorflow")
 class TestSavedModel:
     @pytest.mark.parametrize(
         "make",
@@ -336,6 +339,7 @@ class TestNoModel:
             classifiers.load(tmp_path / "model.keras")
 
 
+@pytest.mark.usefixtures("tensorflow")
 @pytest.mark.parametrize("wanted", [True, False])
 def test_garbage_is_collected_after_tensorflow_is_imported_as_it_was_before(wanted: bool) -> None:
     (gc.enable if wanted else gc.disable)()

@@ -17,13 +17,11 @@ from digitcli.data.digits import Digits
 
 
 @pytest.fixture(scope="module")
-def dot_reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dot_reader(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LiteRT model that reads the digit n where pixel n of the top row is lit, rather sure of it."""
-    from digitcli.exporting.formats import tflite
-    from digitcli.system.tensorflow_setup import import_tensorflow
-
-    import_tensorflow()
     import keras
+
+    from digitcli.exporting.formats import tflite
 
     model = keras.Sequential(
         [keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")]

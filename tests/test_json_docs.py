@@ -10,7 +10,6 @@ from typing import Any
 import jsonschema
 import pytest
 from PIL import Image
-from trials_here import MadeUp, replace_ray
 
 from digitcli.data import formats, synthetic
 from digitcli.data.digits import DataSet
@@ -61,6 +60,7 @@ def test_document_about_the_installation(valid: Document) -> None:
     assert document["extras"]["pdf"] == []
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_documents_about_models(valid: Document, data: Path) -> None:
     valid("train", "train", "--preset", "mlp-512", "--epochs", "1", "--data", data, "--output", "run")
     valid("evaluate", "evaluate", "run", "--data", data)
@@ -72,7 +72,10 @@ def test_documents_about_models(valid: Document, data: Path) -> None:
     valid("export", "export", "run", "--format", "keras", "--data", data)
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_the_document_of_a_tuning(valid: Document, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trials_here import MadeUp, replace_ray  # which starts TensorFlow
+
     replace_ray(monkeypatch, MadeUp({1: 0.5, 2: 0.6, 3: "It diverged"}))
     words = [
         "train",

@@ -9,6 +9,7 @@ from digitcli import models
 from digitcli.errors import UsageError
 
 
+@pytest.mark.usefixtures("tensorflow")
 @pytest.mark.parametrize("name", models.PRESETS)
 def test_preset_builds_a_network_from_pictures_to_ten_probabilities(name):
     model = models.build(models.preset(name).model)
@@ -18,12 +19,14 @@ def test_preset_builds_a_network_from_pictures_to_ten_probabilities(name):
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("tensorflow")
 @pytest.mark.parametrize("name", models.PRESETS)
 def test_parameter_count_is_that_of_the_network(name):
     spec = models.preset(name).model
     assert models.parameter_count(spec) == models.build(spec).count_params()
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_a_network_may_have_an_eleventh_output_for_no_digit():
     spec = models.ModelSpec(hidden=(8,), no_digit=True)
     network = models.build(spec)
@@ -31,6 +34,7 @@ def test_a_network_may_have_an_eleventh_output_for_no_digit():
     assert models.parameter_count(spec) == network.count_params()
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_logits_share_the_weights_of_the_network():
     model = models.build(models.ModelSpec(hidden=(8,)))
     logits = models.logits(model)

@@ -65,7 +65,7 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture
-def run(digitcli, data):
+def run(tensorflow, digitcli, data):
     words = ["--preset", "mlp-512", "--hidden", "16", "--epochs", "2", "--batch-size", "50"]
     assert digitcli("train", *words, "--data", data, "-o", "small <run>").exit_code == 0
     return Path("small <run>")

@@ -13,8 +13,6 @@ import digitcli as package
 from digitcli import classifiers, exporting, runs
 from digitcli.classifiers import trial
 from digitcli.errors import MissingExtraError, ModelError
-from digitcli.training.config import configure
-from digitcli.training.run import train
 
 
 @pytest.fixture
@@ -31,8 +29,9 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def tflite(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return tiny_models.write_tflite(tmp_path_factory.mktemp("litert") / "m.tflite").read_bytes()
+def tflite() -> bytes:
+    """A model that could be anybody's, since it is not where the bundled one is."""
+    return runs.BUNDLED.read_bytes()
 
 
 def test_a_model_that_passed_is_not_tried_again_whatever_its_name(tflite: bytes, tried: list[Path]) -> None:
@@ -49,6 +48,7 @@ def test_a_model_that_changed_is_tried_again(tflite: bytes, tried: list[Path]) -
     assert tried == [Path("m.tflite")] * 2
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_a_folder_is_tried_again_if_any_file_in_it_changed(tried: list[Path]) -> None:
     model = tiny_models.write_tf2(Path("model"))
     for _ in range(2):
@@ -89,7 +89,11 @@ def test_the_bundled_model_and_a_trusted_one_are_not_tried(tflite: bytes, tried:
     assert not tried
 
 
+@pytest.mark.usefixtures("tensorflow")
 def test_what_digitcli_has_made_is_not_tried(tried: list[Path]) -> None:
+    from digitcli.training.config import configure
+    from digitcli.training.run import train
+
     config = configure("mlp-512", model={"hidden": (8,)}, recipe={"epochs": 1, "val_split": 0.0})
     run = train(config, some_data(20, 10), Path("run")).directory
     exporting.export(run / "model.keras", "onnx", Path("m.onnx"), tiny_models.DATA)
