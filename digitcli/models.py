@@ -1,14 +1,15 @@
 """Every architecture and every preset. The one place that builds a network.
 
-To add a preset, add an entry to PRESETS: `--preset`, `--list-presets`, the README's table, the tests
-and benchmarks/accuracy.py all read it from here.
+Every file of presets/ is a preset, and its file name is its name: `--preset`, `--list-presets`, the tests and
+benchmarks/accuracy.py find it there.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from digitcli.errors import UsageError, unknown_name
@@ -102,46 +103,43 @@ class Preset:
 
     summary: str
     aim: float
-    model: ModelSpec = field(default_factory=ModelSpec)
-    recipe: Recipe = field(default_factory=Recipe)
+    model: ModelSpec
+    recipe: Recipe
     members: int = 1
 
 
-PRESETS = {
-    "cnn": Preset(
-        "small convolutional network, augmented",
-        99.65,
-        ModelSpec(channels=(16, 32, 64), depth=2),
-        Recipe(lr=0.008, schedule="cosine", augment=True, average=0.999),
-    ),
-    "best": Preset(
-        "three networks like cnn, twice as wide, that read together",
-        99.75,
-        ModelSpec(channels=(32, 64, 128), depth=2),
-        Recipe(lr=0.008, schedule="cosine", epochs=16, augment=True, average=0.999),
-        members=3,
-    ),
-    "mlp-512-64": Preset(
-        "784-512-64-10, ReLU, Adam",
-        97.64,
-        ModelSpec(hidden=(512, 64)),
-        Recipe(lr=0.005, batch_size=512, schedule="cosine"),
-    ),
-    "mlp-512": Preset(
-        "784-512-10, ReLU, RMSprop",
-        98.04,
-        ModelSpec(hidden=(512,)),
-        Recipe(optimizer="rmsprop", lr=0.004, schedule="cosine", epochs=5),
-    ),
-    "mlp-dropout": Preset(
-        "784-512-256-10, ReLU, dropout, Adam",
-        98.3,
-        ModelSpec(hidden=(512, 256), dropout=0.3),
-        Recipe(lr=0.002, schedule="cosine", epochs=20),
-    ),
-}  # fmt: skip
-
 DEFAULT_PRESET = "cnn"
+
+
+class _Presets(Mapping[str, Preset]):
+    """By name, each read from its file when it is asked for. files: by name."""
+
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self._files = files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, name: str) -> Preset:
+        import tomllib  # which those who train nothing should not pay for
+
+        values = tomllib.loads(self._files[name].read_text(encoding="utf-8"))
+        model, recipe = values.pop("model"), values.pop("recipe")
+        layers: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in model.items()
+        }
+        return Preset(**values, model=ModelSpec(**layers), recipe=Recipe(**recipe))
+
+
+_FILES = (Path(__file__).parent / "presets").glob("*.toml")
+
+PRESETS = _Presets(
+    {each.stem: each for each in sorted(_FILES, key=lambda each: (each.stem != DEFAULT_PRESET, each.name))}
+)
+"""The default, then the others as a folder lists them."""
 
 GOING_ON = Recipe(lr=0.001, schedule="cosine", epochs=2, augment=True, average=0.99)
 """To go on from a trained network with a few digits more."""
