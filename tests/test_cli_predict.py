@@ -22,12 +22,12 @@ from test_json_docs import schema
 from digitcli import runs
 from digitcli.classifiers import trial
 from digitcli.commands import predict_results
-from digitcli.commands.formats import Format
-from digitcli.commands.layout import Layout
 from digitcli.commands.predict_results import print_results
 from digitcli.data import synthetic
 from digitcli.output import Output
 from digitcli.reading.prediction import Prediction
+from digitcli.results.formats import Format
+from digitcli.results.layout import Layout
 from digitcli.sources import parquet
 
 Run = Callable[..., Any]

@@ -31,8 +31,8 @@ def until_killed(*arguments, **options):
             os.kill(os.getpid(), int(sys.argv.pop()))
         yield result
 prediction.predict = until_killed
-from digitcli.commands import results_file
-results_file.FLUSH_EVERY = 0
+from digitcli.results import file
+file.FLUSH_EVERY = 0
 from digitcli.__main__ import main
 main()
 """

@@ -25,8 +25,8 @@ from filelock import FileLock
 from PIL import Image
 
 from digitcli import classifiers, runs
-from digitcli.commands import predict_parts
 from digitcli.data import synthetic
+from digitcli.results import parts as predict_parts
 from digitcli.sources import parts
 
 pa = pytest.importorskip("pyarrow")
@@ -59,7 +59,7 @@ main()
 
 KILL_A_PROCESS = """
 import psutil
-from digitcli.commands import predict_parts
+from digitcli.commands import reading_display
 def killing(counts, *about):
     for number, each in enumerate(counts):
         if number == 0:
@@ -67,13 +67,13 @@ def killing(counts, *about):
             workers[0].kill()
             print("killed", file=sys.__stdout__, flush=True)
         yield each
-predict_parts.with_progress_of_parts = killing
+reading_display.with_progress_of_parts = killing
 """
 
 STOP_AT_ONCE = """
 import json, os
 import psutil
-from digitcli.commands import predict_parts
+from digitcli.commands import reading_display
 def until_stopped(counts, *about):
     for number, each in enumerate(counts):
         if number == 1:
@@ -84,7 +84,7 @@ def until_stopped(counts, *about):
             print(json.dumps(pids), file=sys.__stdout__, flush=True)
             os.kill(os.getpid(), stop)
         yield each
-predict_parts.with_progress_of_parts = until_stopped
+reading_display.with_progress_of_parts = until_stopped
 stop = int(sys.argv.pop())
 """
 PATIENCE = 120

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitcli.commands import formats, options
-from digitcli.commands.formats import Format
-from digitcli.commands.layout import Layout
+from digitcli.commands import options
 from digitcli.errors import OutputError, UsageError
+from digitcli.results import formats
+from digitcli.results.formats import Format
+from digitcli.results.layout import Layout
 from digitcli.system.limits import SECONDS
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def predict(
       digitcli predict scans/ --many --output read.csv
       digitcli predict scan.pdf --pages 2- --length 5 --json | jq -r '.results[].text'
     """
-    from digitcli.commands.predict_results import draw, print_results
+    from digitcli.commands.predict_results import draw, print_results, show_parts
     from digitcli.commands.reading_display import with_progress
     from digitcli.reading import prediction
     from digitcli.reading.expect import Expect
@@ -190,23 +191,27 @@ def predict(
         )
     layout = Layout(mode, top_k, signs, tuple(each.name for each in fields.fields) if fields else ())
     if engine is options.Engine.RAY:
-        from digitcli.commands.predict_parts import predict_parts
+        from digitcli.commands.reading_display import with_progress_of_parts
+        from digitcli.results.parts import predict_parts
 
         folder = _folder(output, format, show=show, copies=annotate or save_digits)
         out = options.output("predict", as_json, quiet, verbose, debug)
-        predict_parts(
+        classifier = _load(model, views, trust, out)
+        done = predict_parts(
             pictures,
-            _load(model, views, trust, out),
+            classifier,
             folder,
             layout,
             address,
-            out,
             pages=wanted,
             min_confidence=min_confidence,
             time_limit=time_limit,
             expect=expect,
             force=force,
+            watched=lambda counts, parts: with_progress_of_parts(counts, parts, out),
         )
+        show_parts(done, folder, classifier, out)
+        _tell_errors(done.counts.errors, done.counts.pictures, out)
         return
     format = _format(format, output, as_json, show)
     if format:
@@ -221,7 +226,7 @@ def predict(
     with ExitStack() as stack:
         file = None
         if output and format:
-            from digitcli.commands.results_file import ResultsFile  # of one picture, mostly only printed
+            from digitcli.results.file import ResultsFile  # of one picture, mostly only printed
 
             file = stack.enter_context(ResultsFile(output, format, layout, force=force, resume=resume))
             if file.finished:
@@ -260,9 +265,7 @@ def predict(
             draw(results, out)
         else:
             print_results(results, format, layout, described, out)
-    if tally[True]:
-        out.warn(f"{tally[True]} of {tally.total()} pictures could not be read.")
-        raise typer.Exit(1)
+    _tell_errors(tally[True], tally.total(), out)
 
 
 def _form(form: Path | None, regions: list[str] | None, expect: Expect) -> Form | None:
@@ -345,6 +348,13 @@ def _annotatable(sources: Iterator[Source], annotate: Path, force: bool) -> Iter
     if len(first) > 1:
         raise UsageError(f"--annotate {annotate} takes one picture, and there are several. Name a folder.")
     return iter(first)
+
+
+def _tell_errors(errors: int, pictures: int, out: Output) -> None:
+    """Raises typer.Exit if there are any."""
+    if errors:
+        out.warn(f"{errors} of {pictures} pictures could not be read.")
+        raise typer.Exit(1)
 
 
 def _counted(results: Iterable[Prediction], tally: Counter[bool]) -> Generator[Prediction, None, None]:

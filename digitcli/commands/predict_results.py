@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digitcli.commands import formats
-from digitcli.commands.layout import Layout, note
 from digitcli.output import Output, printable, tab_separated, to_json
+from digitcli.results import formats
+from digitcli.results.layout import Layout, note
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from digitcli.classifiers import Classifier
     from digitcli.reading.digit import Digit
     from digitcli.reading.prediction import Prediction
+    from digitcli.results.parts import Done
 
 TABLE_ROWS = 500
 """Rows of a table on the terminal, which are kept until it is drawn. More begin another one."""
@@ -47,10 +50,25 @@ def print_results(
     else:
         assert isinstance(module, formats.Rows), "what cannot be printed is written to a file"
         header = module.header(layout) if format else tab_separated(layout.columns) + "\n"
-        texts = rows(results, module.row, layout, header)
+        texts = formats.rows(results, module, layout, header)
     for text in texts:
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def show_parts(done: Done, folder: Path, classifier: Classifier, out: Output) -> None:
+    """Tells what was read into a folder, in parts."""
+    if not done.read:
+        out.note(f"{folder} has all results already.")
+    out.note(f"Wrote {folder}: {done.counts.pictures} pictures.")
+    out.document(
+        {
+            "model": {"path": str(classifier.path), "runtime": classifier.runtime},
+            "output": str(folder),
+            "parts": done.parts,
+            **vars(done.counts),
+        }
+    )
 
 
 def draw(results: Iterable[Prediction], out: Output) -> None:
@@ -103,12 +121,3 @@ def _draw_line(line: Sequence[Digit], out: Output) -> None:
     captions = [Text(f"{digit.digit}  {digit.confidence:.0%}", justify="center") for digit in line]
     drawn = (Group(Picture(digit.pixels), caption) for digit, caption in zip(line, captions, strict=True))
     out.chart(Columns(drawn, padding=(0, 1)))
-
-
-def rows(
-    results: Iterable[Prediction], row: Callable[[Prediction, Layout], str], layout: Layout, header: str
-) -> Iterator[str]:
-    """Each result in a row; the header comes with the first: without any, an error is all there is to say."""
-    for result in results:
-        yield header + row(result, layout)
-        header = ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from digitcli.output import Output
 
 if TYPE_CHECKING:
-    from digitcli.commands.results_folder import Counts
+    from digitcli.results.folder import Counts
 
 Result = TypeVar("Result")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
-    from digitcli.commands.layout import Layout
     from digitcli.reading.prediction import Prediction
+    from digitcli.results.layout import Layout
 
 
 @runtime_checkable
@@ -72,6 +72,13 @@ Format = StrEnum("Format", {name.upper(): name for name in names()})  # type: ig
 def get(format: str) -> Rows | Whole:
     """The format of that name."""
     return cast(Rows | Whole, importlib.import_module(f"{__name__}.{format}"))
+
+
+def rows(results: Iterable[Prediction], format: Rows, layout: Layout, header: str) -> Iterator[str]:
+    """Each result in a row; the header comes with the first: without any, an error is all there is to say."""
+    for result in results:
+        yield header + format.row(result, layout)
+        header = ""
 
 
 def require(format: str) -> None:

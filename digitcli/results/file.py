@@ -15,11 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
 
-from digitcli.commands import formats
-from digitcli.commands.formats import jsonl
-from digitcli.commands.layout import Layout
-from digitcli.commands.predict_results import rows
 from digitcli.errors import Interrupted, OutputError, UsageError
+from digitcli.results import formats
+from digitcli.results.formats import jsonl
+from digitcli.results.layout import Layout
 from digitcli.system.files import atomic_path, require_free, sole_writer, sync_folder
 
 if TYPE_CHECKING:
@@ -157,7 +156,7 @@ class ResultsFile:
     def _add(self, results: Iterable[Prediction], file: TextIO) -> None:
         flushed = time.monotonic()
         header = "" if file.tell() else self._rows_as.header(self._layout)
-        for text in rows(results, self._rows_as.row, self._layout, header):
+        for text in formats.rows(results, self._rows_as, self._layout, header):
             file.write(text)
             if time.monotonic() - flushed > FLUSH_EVERY:
                 file.flush()

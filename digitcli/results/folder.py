@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from digitcli.commands.formats.parquet import write_table
-from digitcli.commands.layout import Layout
 from digitcli.errors import OutputError
+from digitcli.results.formats.parquet import write_table
+from digitcli.results.layout import Layout
 from digitcli.system.files import atomic_path, sole_writer
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from digitcli.output import SCHEMA, to_json
 
 if TYPE_CHECKING:
-    from digitcli.commands.layout import Layout
+    from digitcli.results.layout import Layout
 
 
 def write(objects: Iterable[str], layout: Layout, model: Mapping[str, str], path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from digitcli.output import tab_separated
 
 if TYPE_CHECKING:
-    from digitcli.commands.layout import Layout
     from digitcli.reading.prediction import Prediction
+    from digitcli.results.layout import Layout
 
 
 def header(layout: Layout) -> str:

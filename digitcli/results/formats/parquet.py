@@ -12,7 +12,7 @@ from digitcli.sources.parquet import require_pyarrow
 from digitcli.system.files import readable
 
 if TYPE_CHECKING:
-    from digitcli.commands.layout import Layout
+    from digitcli.results.layout import Layout
 
 ROWS = 10_000
 """Rows that are compressed together, and kept until then."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from digitcli.commands.layout import Layout
     from digitcli.reading.prediction import Prediction
+    from digitcli.results.layout import Layout
 
 
 class _Echo:

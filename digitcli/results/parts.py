@@ -1,4 +1,4 @@
-"""`digitcli predict --engine ray`: the pictures in parts, each read by one of many processes."""
+"""Pictures in parts, each read by one of many processes: what `predict --engine ray` does."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import typer
-
 from digitcli.classifiers import Classifier, model_bytes
 from digitcli.cluster.ray_engine import map_unordered
 from digitcli.cluster.ray_setup import ray_started, require_ray
-from digitcli.commands.layout import Layout
-from digitcli.commands.reading_display import with_progress_of_parts
-from digitcli.commands.results_folder import Counts, ResultsFolder, write_part
 from digitcli.errors import Interrupted
-from digitcli.output import Output
-from digitcli.reading.expect import Expect
+from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.prediction import predict_in
-from digitcli.sources.pages import Pages
+from digitcli.results.folder import Counts, ResultsFolder, write_part
+from digitcli.results.layout import Layout
+from digitcli.sources.pages import EVERY_PAGE, Pages
 from digitcli.sources.parts import Part, cut
+from digitcli.system.limits import SECONDS
 from digitcli.system.parallel import Workers
 
 
@@ -54,23 +51,35 @@ class _How:
         return f"{model} {self.layout} {known} {self.min_confidence} {self.time_limit} {self.views}"
 
 
+@dataclass(frozen=True)
+class Done:
+    """parts: how many there are; read: so many of them now, the others before. counts: of all of them."""
+
+    parts: int
+    read: int
+    counts: Counts
+
+
 def predict_parts(
-    pictures: list[str],
+    pictures: Sequence[str],
     classifier: Classifier,
     output: Path,
     layout: Layout,
-    address: str | None,
-    out: Output,
+    address: str | None = None,
     *,
-    pages: Pages,
-    min_confidence: float,
-    time_limit: float,
-    expect: Expect,
-    force: bool,
-) -> None:
+    pages: Pages = EVERY_PAGE,
+    min_confidence: float = 0.0,
+    time_limit: float = SECONDS,
+    expect: Expect = ANY,
+    force: bool = False,
+    watched: Callable[[Iterator[Counts], int], Iterable[Counts]] = lambda counts, parts: counts,
+) -> Done:
     """Reads the pictures into Parquet files in the folder `output`, but for those that are there already.
 
-    Raises ModelError if the model is not for LiteRT, typer.Exit if a picture could not be read.
+    pictures: as the command line names them. address: as for `ray_started`. force: begin again.
+    watched: what the counts of the parts that are read, so many, pass through while they come.
+    Raises ModelError if the model is not for LiteRT, MissingExtraError without Ray, OutputError if the folder
+    holds anything else, Interrupted at Ctrl-C.
     """
     require_ray("Ray")
     how = _How(
@@ -86,32 +95,15 @@ def predict_parts(
     parts = list(cut(pictures, sys.stdin.buffer))
     with ResultsFolder(output, parts, how.about, force=force) as results:
         counts = results.done
-        if results.left:
-            for each in _read(how, results.left, address, out):
-                counts += each
-        else:
-            out.note(f"{output} has all results already.")
-    out.note(f"Wrote {output}: {counts.pictures} pictures.")
-    out.document(
-        {
-            "model": {"path": str(classifier.path), "runtime": classifier.runtime},
-            "output": str(output),
-            "parts": len(parts),
-            **vars(counts),
-        }
-    )
-    if counts.errors:
-        out.warn(f"{counts.errors} of {counts.pictures} pictures could not be read.")
-        raise typer.Exit(1)
-
-
-def _read(how: _How, left: list[tuple[Path, Part]], address: str | None, out: Output) -> Iterator[Counts]:
-    jobs = [(path.absolute(), part) for path, part in left]
-    try:
-        with ray_started(address), closing(map_unordered(partial(_Reader, how), jobs)) as done:
-            yield from with_progress_of_parts(done, len(jobs), out)
-    except KeyboardInterrupt:
-        raise Interrupted("What was read is kept. The same command goes on.") from None
+        jobs = [(path.absolute(), part) for path, part in results.left]
+        if jobs:
+            try:
+                with ray_started(address), closing(map_unordered(partial(_Reader, how), jobs)) as done:
+                    for each in watched(done, len(jobs)):
+                        counts += each
+            except KeyboardInterrupt:
+                raise Interrupted("What was read is kept. The same command goes on.") from None
+    return Done(len(parts), len(jobs), counts)
 
 
 class _Reader:
