@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from digitcli.commands import options
-from digitcli.errors import ModelError
+from digitcli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from digitcli.classifiers import Classifier
-    from digitcli.data.digits import DataSet, Digits
+    from digitcli.data.digits import DataSet
     from digitcli.evaluation import Scores
-    from digitcli.evaluation.comparison import Contender
     from digitcli.evaluation.robustness import Robustness
     from digitcli.output import Output
     from digitcli.runs import FoundModel
@@ -93,7 +92,7 @@ def evaluate(
       digitcli evaluate model.h5 --json | jq .accuracy
     """
     from digitcli import classifiers, evaluation, runs
-    from digitcli.errors import UsageError
+    from digitcli.commands.evaluation_display import show_robustness, show_scores, show_side_by_side
     from digitcli.system.files import require_free
 
     named: list[Path | None] = list(sources or [])
@@ -121,10 +120,11 @@ def evaluate(
         score_pictures(pictures, found, loaded, report, out, force=force)
         return
     if engine is options.Engine.RAY:
-        from digitcli.commands.evaluate_parts import evaluate_parts
+        from digitcli.evaluation.parts import evaluate_parts
 
-        scores = evaluate_parts(loaded[0], data, address, out)
-        _show(scores, out)
+        with out.progress("Scoring") as progress:
+            scores = evaluate_parts(loaded[0], Path(data), address, progress)
+        show_scores(scores, out)
         source = {"name": data, "sha256": None, "images": scores.count}
         out.document(_document(loaded[0], source, scores))
         return
@@ -132,7 +132,7 @@ def evaluate(
     digits = dataset.scored
     _tell_part(dataset, out)
     for each in found:
-        _compare_with_training_data(each, dataset, digits, out)
+        _tell_training_data(each, dataset, out)
     results = []
     for classifier in loaded:
         with out.progress("Scoring") as progress:
@@ -142,19 +142,19 @@ def evaluate(
         from digitcli.evaluation.comparison import side_by_side
 
         models = side_by_side(found, loaded, results)
-        _show_side_by_side(models, out)
+        show_side_by_side(models, out)
         out.document({**about, "models": [asdict(each) for each in models]})
         return
 
     (result,) = results
-    _show(result, out)
+    show_scores(result, out)
     borne = None
     if robustness:
         from digitcli.evaluation.robustness import measure
 
         with out.progress("Distorting") as progress:
             borne = measure(loaded[0], digits, progress)
-        _show_robustness(borne, out)
+        show_robustness(borne, out)
     page = None
     if report is not None:
         from digitcli.evaluation.report import write
@@ -194,91 +194,13 @@ def _tell_part(dataset: DataSet, out: Output) -> None:
         out.note(f"Data: {dataset.origin}; its test part, {count}.")
 
 
-def _compare_with_training_data(found: FoundModel, dataset: DataSet, digits: Digits, out: Output) -> None:
-    from digitcli import runs
+def _tell_training_data(found: FoundModel, dataset: DataSet, out: Output) -> None:
+    from digitcli.evaluation.seen import trained_on
 
     if found.run is None:
         return
-    record = runs.read_record(found.run)
-    try:
-        origin, train, test = (record["data"][name] for name in ("origin", "train", "test"))
-        seen = {part["sha256"] for part in (train, test) if part}
-    except (KeyError, TypeError) as error:
-        file = found.run / runs.RECORD
-        raise ModelError(f"{file} is damaged: it does not say what the model was trained on.") from error
-    if train and digits.sha256 == train["sha256"]:
+    seen, origin = trained_on(found.run, dataset)
+    if seen == "these images":
         out.warn("The model was trained on these very images; on new ones it reads fewer right.")
-    elif not any(part and part.sha256 in seen for part in (dataset.train, dataset.test)):
+    elif seen == "other data":
         out.note(f"The model was trained on other data: {origin}.")
-
-
-def _show_side_by_side(models: Sequence[Contender], out: Output) -> None:
-    from digitcli.commands.against_first import show_against_first
-
-    numbers = ["accuracy", "95 % interval", "wrong", "loss", "kB", "images/s"]
-    out.table(
-        ["model", *numbers],
-        (
-            [
-                each.model,
-                f"{each.accuracy:.2%}",
-                f"{100 * each.interval[0]:.2f}-{100 * each.interval[1]:.2f}",
-                each.wrong,
-                each.loss,
-                f"{each.bytes / 1000:.0f}",
-                f"{each.images_per_second:.0f}",
-            ]
-            for each in models
-        ),
-        right=numbers,
-    )
-    show_against_first([(each.model, each.against_first) for each in models], out)
-
-
-def _show(result: Scores, out: Output) -> None:
-    from digitcli.charts import ConfusionMatrix
-
-    if out.is_terminal:
-        out.chart(
-            f"[bold]Accuracy {result.accuracy:.2%}[/bold], {result.wrong:,} of {result.count:,} wrong; "
-            f"loss {result.loss:.4f}; calibration error {result.calibration_error:.2%}; "
-            f"{result.images_per_second:,.0f} images/s"
-        )
-    else:
-        out.table(
-            ["measure", "value"],
-            [
-                ["accuracy", result.accuracy],
-                ["loss", result.loss],
-                ["calibration_error", result.calibration_error],
-                ["images", result.count],
-                ["wrong", result.wrong],
-                ["images_per_second", round(result.images_per_second)],
-            ],
-        )
-        out.lines("")
-    numbers = ["precision", "recall", "f1", "support"]
-    out.table(
-        ["digit", *numbers],
-        [[s.digit, s.precision, s.recall, s.f1, s.support] for s in result.digits],
-        right=numbers,
-    )
-    matrix = result.confusion.tolist()
-    out.lines("")
-    if out.is_terminal:
-        out.chart(ConfusionMatrix(matrix))
-    else:
-        out.table(["true", *(f"read_{n}" for n in range(10))], [[n, *row] for n, row in enumerate(matrix)])
-
-
-def _show_robustness(results: Sequence[Robustness], out: Output) -> None:
-    out.lines("")
-    out.table(
-        ["distortion", "strength", "unit", "accuracy"],
-        (
-            [result.distortion, f"{strength:g}", result.unit, accuracy]
-            for result in results
-            for strength, accuracy in zip(result.strengths, result.accuracies, strict=True)
-        ),
-        right=["strength", "accuracy"],
-    )

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from digitcli.classifiers import Classifier
-from digitcli.commands.against_first import show_against_first
+from digitcli.commands.evaluation_display import show_against_first
 from digitcli.evaluation.pictures import (
     PictureScores,
     Summary,
