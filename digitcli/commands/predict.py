@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from digitcli.commands import options
-from digitcli.errors import OutputError, UsageError
+from digitcli.errors import UsageError
 from digitcli.results import formats
 from digitcli.results.formats import Format
 from digitcli.results.layout import Layout
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from digitcli.reading.expect import Expect
     from digitcli.reading.forms import Form
     from digitcli.reading.prediction import Prediction
-    from digitcli.sources.source import Source
 
 
 _OUTPUT = "What comes out"
@@ -221,7 +219,9 @@ def predict(
     sources = expand(pictures, sys.stdin.buffer, wanted)
     out = options.output("predict", format == "json", quiet, verbose, debug)
     if annotate:
-        sources = _annotatable(sources, annotate, force or resume)
+        from digitcli.reading.annotate import annotatable
+
+        sources = annotatable(sources, annotate, force=force or resume)
     tally: Counter[bool] = Counter()
     with ExitStack() as stack:
         file = None
@@ -333,21 +333,6 @@ def _load(model: Path | None, views: int, trust: bool, out: Output) -> Classifie
     classifier = classifiers.load(found.path, views=views, trust=out.warn if trust else None)
     out.note(f"Model: {found.description}, through {classifier.runtime}.")
     return classifier
-
-
-def _annotatable(sources: Iterator[Source], annotate: Path, force: bool) -> Iterator[Source]:
-    """The same sources. Raises UsageError if their copies cannot be written to `annotate`."""
-    from digitcli.reading.annotate import is_folder, known_format
-
-    if not force and annotate.exists() and not (annotate.is_dir() and not any(annotate.iterdir())):
-        raise OutputError(f"{annotate} exists already. Choose another name, or write over it with --force.")
-    if is_folder(annotate):
-        return sources
-    known_format(annotate)
-    first = list(islice(sources, 2))
-    if len(first) > 1:
-        raise UsageError(f"--annotate {annotate} takes one picture, and there are several. Name a folder.")
-    return iter(first)
 
 
 def _tell_errors(errors: int, pictures: int, out: Output) -> None:

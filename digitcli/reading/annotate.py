@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePath
 
 from PIL import Image, ImageDraw, ImageFont
 
-from digitcli.errors import UsageError
+from digitcli.errors import OutputError, UsageError
+from digitcli.sources.source import Source
 from digitcli.system.files import atomic_path
 
 LONGEST_SIDE = 2000
@@ -66,6 +68,22 @@ def save_annotated(image: Image.Image, marks: Sequence[Mark], path: Path) -> Non
     format = known_format(path)
     with atomic_path(path) as temporary:
         annotated(image, marks).save(temporary, format)
+
+
+def annotatable(sources: Iterator[Source], where: Path, *, force: bool) -> Iterator[Source]:
+    """The same sources, if a copy of each can be put to `where`: a folder, or for one picture a file.
+
+    force: write over what is there. Raises OutputError if something is, UsageError if they cannot.
+    """
+    if not force and where.exists() and not (where.is_dir() and not any(where.iterdir())):
+        raise OutputError(f"{where} exists already. Choose another name, or write over it with --force.")
+    if is_folder(where):
+        return sources
+    known_format(where)
+    first = list(islice(sources, 2))
+    if len(first) > 1:
+        raise UsageError(f"--annotate {where} takes one picture, and there are several. Name a folder.")
+    return iter(first)
 
 
 def known_format(path: Path) -> str:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from digitcli.errors import ImageError
+from digitcli.images.decode import open_picture
+from digitcli.reading.annotate import Mark, save_annotated
+from digitcli.system.files import atomic_path, require_free
 
 _SIDE = 2000
 """Pixels on the longer side at which boxes are looked for."""
@@ -36,6 +44,37 @@ class Drafted:
     cells: int
 
 
+@dataclass(frozen=True)
+class WrittenDraft:
+    """A form to correct. path: its file; picture: the blank with every field on it; fields: by name."""
+
+    path: Path
+    picture: Path
+    fields: dict[str, Drafted]
+
+
+def write_draft(blank: Path, path: Path, *, force: bool = False) -> WrittenDraft:
+    """Finds the fields of a blank, and writes a form of them to `path` and a picture of them beside it.
+
+    force: write over what is there.
+    Raises ImageError if the blank cannot be read or has no boxes, OutputError if something is there already.
+    """
+    picture = path.with_name(f"{path.stem}-fields.png")
+    if not force:
+        require_free(path)
+        require_free(picture)
+    image = open_picture(blank)
+    fields = {f"field{number}": each for number, each in enumerate(draft(image), 1)}
+    if not fields:
+        raise ImageError(
+            f"{blank}: no boxes were found on it. Write the form by hand, as docs/pictures.md says."
+        )
+    with atomic_path(path) as temporary:
+        temporary.write_text(as_toml(fields, os.path.relpath(blank, path.parent)), encoding="utf-8")
+    save_annotated(image, [Mark(name, each.box) for name, each in fields.items()], picture)
+    return WrittenDraft(path, picture, fields)
+
+
 def draft(blank: Image.Image) -> list[Drafted]:
     """The boxes and rows of cells of a blank, mode L or RGB, from top to bottom and from left to right."""
     grey = np.asarray(blank.convert("L"))
@@ -45,11 +84,11 @@ def draft(blank: Image.Image) -> list[Drafted]:
     return [Drafted(_on_blank(row, scale), len(row)) for row in _rows(boxes)]
 
 
-def as_toml(fields: list[Drafted], blank: str) -> str:
+def as_toml(fields: Mapping[str, Drafted], blank: str) -> str:
     """The form to correct, as `reading.forms.read_form` takes it. blank: its picture, beside the file."""
     lines = [f"blank = {json.dumps(blank, ensure_ascii=False)}"]  # whose strings are TOML's as well
-    for number, each in enumerate(fields, 1):
-        lines += ["", "[[field]]", f'name = "field{number}"', f"box = {list(each.box)}"]
+    for name, each in fields.items():
+        lines += ["", "[[field]]", f'name = "{name}"', f"box = {list(each.box)}"]
         lines += [f"length = {each.cells}"] if each.cells > 1 else []
     return "\n".join(lines) + "\n"
 
