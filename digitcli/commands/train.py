@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from digitcli import models, runs
+from digitcli import models
 from digitcli.commands import options
 from digitcli.errors import UsageError
 from digitcli.output import Output
@@ -183,8 +182,10 @@ def train(
             raise UsageError("Several workers go on by the same command that they were started with.")
         _resume(resume, _data_to_resume(context, data), out)
         return
+    from digitcli.commands.run_display import show_plan, show_presets, show_run
+
     if list_presets:
-        _show_presets(out)
+        show_presets(out)
         return
 
     _require_engine(engine, tune, address, tensorboard)
@@ -225,7 +226,7 @@ def train(
         require_free(output)
 
     dataset = options.read_data(data, out)
-    _announce("Training" if tune is None else "Tuning", config, dataset, out)
+    show_plan("Training" if tune is None else "Tuning", config, dataset, out)
     if tune is not None:
         from digitcli.commands.tuning_display import TuningDisplay, document, show_trials
         from digitcli.training.tuning import tune as tune_run
@@ -245,7 +246,7 @@ def train(
                 on_trial=tuning.trial,
             )
         show_trials(out, tuned)
-        _show_run(out, tuned.directory, document(tuned))
+        show_run(tuned.directory, out, document(tuned))
         return
     from digitcli.commands.training_display import TrainingDisplay
 
@@ -268,7 +269,7 @@ def train(
             on_epoch=display.epoch,
             on_warning=out.warn,
         )
-    _show_run(out, run.directory)
+    show_run(run.directory, out)
 
 
 def _data_to_resume(context: typer.Context, data: str) -> str | None:
@@ -310,6 +311,7 @@ def _require_engine(
 
 
 def _resume(directory: Path, data: str | None, out: Output) -> None:
+    from digitcli.commands.run_display import show_plan, show_run
     from digitcli.training import unfinished
 
     plan = unfinished.read_plan(directory)
@@ -319,7 +321,7 @@ def _resume(directory: Path, data: str | None, out: Output) -> None:
             "This training was begun from Python, so its data are not known. Name them with --data."
         )
     dataset = options.read_data(source, out)
-    _announce("Resuming", plan.config, dataset, out)
+    show_plan("Resuming", plan.config, dataset, out)
     from digitcli.commands.training_display import TrainingDisplay
 
     with out.progress(STARTING):
@@ -327,7 +329,7 @@ def _resume(directory: Path, data: str | None, out: Output) -> None:
 
     with TrainingDisplay(out, plan.config) as display:
         run = resume(directory, dataset, on_step=display.step, on_epoch=display.epoch, on_warning=out.warn)
-    _show_run(out, run.directory)
+    show_run(run.directory, out)
 
 
 def _assist(config: TrainConfig, dataset: DataSet, cluster: Cluster, out: Output) -> None:
@@ -337,73 +339,3 @@ def _assist(config: TrainConfig, dataset: DataSet, cluster: Cluster, out: Output
     with out.progress(f"Training as {place}"):
         assist(config, dataset, cluster)
     out.note(f"Trained as {place}; the run is where worker 0 wrote it.")
-
-
-def _announce(doing: str, config: TrainConfig, dataset: DataSet, out: Output) -> None:
-    out.note(f"Data: {dataset.origin}")
-    members = f"{config.members} networks of " if config.members > 1 else ""
-    length = f"{config.recipe.epochs} epochs" if config.time_budget is None else f"{config.time_budget:g} s"
-    out.note(f"{doing} {config.preset}: {members}{models.parameter_count(config.model):,} parameters, "
-             f"{length}, seed {config.seed}")  # fmt: skip
-
-
-def _show_presets(out: Output) -> None:
-    parameters = {
-        name: preset.members * models.parameter_count(preset.model) for name, preset in models.PRESETS.items()
-    }
-    out.document(
-        {
-            "presets": [
-                {"name": name, "summary": p.summary, "parameters": parameters[name],
-                 "members": p.members, "epochs": p.recipe.epochs, "aim": p.aim}
-                for name, p in models.PRESETS.items()
-            ]
-        }
-    )  # fmt: skip
-    out.table(
-        ["preset", "network", "parameters", "epochs", "aim on MNIST"],
-        (
-            [name, p.summary, f"{parameters[name]:,}", p.recipe.epochs, f">= {p.aim} %"]
-            for name, p in models.PRESETS.items()
-        ),
-        right=["parameters", "epochs", "aim on MNIST"],
-    )
-
-
-def _show_run(out: Output, directory: Path, more: Mapping[str, object] | None = None) -> None:
-    """What a run's record says; `more` is for the JSON document."""
-    from digitcli.runs import history
-
-    record = runs.read_record(directory)
-    metrics = record["metrics"]
-    epochs = history.read(directory / runs.HISTORY)[-1].epoch
-    out.document(
-        {
-            "run": str(directory),
-            "preset": record["config"]["preset"],
-            "parameters": record["parameters"],
-            "members": record["config"]["members"],
-            "epochs": epochs,
-            "best_epoch": metrics["best_epoch"],
-            "val_accuracy": metrics["val_accuracy"],
-            "test_accuracy": metrics["test_accuracy"],
-            "test_loss": metrics["test_loss"],
-            "seconds": metrics["seconds"],
-            **(more or {}),
-        }
-    )
-    out.table(
-        ["what", "value"],
-        [
-            ["run", directory],
-            ["parameters", f"{record['parameters']:,}"],
-            ["epoch kept", f"{metrics['best_epoch']} of {epochs}"],
-            ["validation accuracy", _percent(metrics["val_accuracy"])],
-            ["test accuracy", _percent(metrics["test_accuracy"])],
-            ["training time", f"{metrics['seconds']:.1f} s"],
-        ],
-    )
-
-
-def _percent(share: float | None) -> str:
-    return "not measured" if share is None else f"{share:.2%}"
