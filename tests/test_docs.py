@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,14 @@ def test_readme_names_every_preset_data_format_and_make_target():
     for name in (*models.PRESETS, *formats.names()):
         assert f"`{name}`" in readme
     assert re.search(r"```sh\nmake run .*\nmake test ", readme)
+
+
+def test_what_a_server_is_to_install_is_all_but_tensorflow_and_keras():
+    (code,) = re.findall(r'python -c "(.*?)" > reading', (ROOT / "docs/index.md").read_text(), re.DOTALL)
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.match(r"[\w-]+", each)[0] for each in wanted}
+    assert {re.match(r"[\w-]+", each)[0] for each in told.splitlines()} == names - {"keras", "tensorflow"}
 
 
 def test_readme_links_lead_somewhere():
