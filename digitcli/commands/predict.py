@@ -104,7 +104,13 @@ def predict(
     ] = 1,
     format: Annotated[
         Format | None,
-        typer.Option("--format", "-f", help="Default: a table; piped, lines.", rich_help_panel=_OUTPUT),
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help=f"{'|'.join(Format)}; else a table.",
+            rich_help_panel=_OUTPUT,
+        ),
     ] = None,
     as_json: options.Json = False,
     output: Annotated[
