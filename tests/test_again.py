@@ -75,3 +75,12 @@ def test_where_a_network_doubts_the_one_of_close_ups_is_heard_too(monkeypatch: p
         )
         sureness.append(again.look_again(image, one, doubting).sureness)
     assert sureness[0] > sureness[1]
+
+
+def test_what_digit_it_is_says_first_of_all_who_has_learnt_the_hand() -> None:
+    image, other = cut_to_its_ink("4", 60), rows_of(9, 0.9)
+    (one,) = read_one([image], other)
+    for has_learnt, digit in ((False, 4), (True, 9)):
+        again_read = again.look_again(image, one, other, has_learnt=has_learnt)
+        assert again_read.probabilities is not None
+        assert int(again_read.probabilities.argmax()) == digit

@@ -95,3 +95,17 @@ def test_without_any_run_the_bundled_model_is_taken():
 def test_absent_model_is_named():
     with pytest.raises(ModelError, match=r"no\.keras"):
         runs.find_model(Path("no.keras"))
+
+
+@pytest.mark.parametrize(
+    ("record", "went_on"),
+    [({"config": {"start": "bundled"}}, True), ({"config": {"start": None}}, False), ({}, False)],
+)
+def test_a_run_that_went_on_from_another_is_known(record: dict[str, object], went_on: bool) -> None:
+    directory = make_run("a")
+    runs.write_record(directory, record)
+    assert runs.went_on(directory / runs.LITERT_MODEL) is went_on
+
+
+def test_a_model_without_a_run_went_on_from_none(tmp_path: Path) -> None:
+    assert not runs.went_on(tmp_path / "model.tflite")

@@ -50,6 +50,9 @@ _MISLED = {False: 0.7, True: 0.4}
 """Power of the classifier's probabilities where it doubts and, true, where ink is cut off as well: it sees
 less than a digit there, or more."""
 
+_LEARNT = 1.5
+"""Power of the probabilities of a classifier that has learnt somebody's own digits, which it is used for."""
+
 _NONE = {False: 5.0, True: 4.0}
 """Odds of there being no digit among what is doubtful at first sight and, true, where ink is cut off as well,
 against those among all pictures."""
@@ -61,24 +64,29 @@ _ONE_OF_THEM = 0.1
 """Of a digit's sureness that is left where others seem to stand beside it."""
 
 
-def look_again(image: Image.Image, one: One, probabilities: Probabilities) -> One:
+def look_again(
+    image: Image.Image, one: One, probabilities: Probabilities, *, has_learnt: bool = False
+) -> One:
     """The digit of a picture, mode L or RGB, that was read as `one` with doubt, by both readers.
 
+    has_learnt: whether the classifier has learnt somebody's own digits, which the line reader does not know.
     The probabilities of the digits lack to 1 that of none, or of several.
     """
     if not one.cut:
-        return _together(one, line.views(image, _windows(image, one)))
+        return _together(one, line.views(image, _windows(image, one)), has_learnt=has_learnt)
     room = max(2, round(_BEYOND * max(image.size)))
     beyond = continued(image, room)
     (whole,) = read_one([beyond], probabilities)
     if _is_settled(image, one, whole):
-        return one if not one.several else _together(one, line.views(image, _windows(image, one)))
+        if not one.several:
+            return one
+        return _together(one, line.views(image, _windows(image, one)), has_learnt=has_learnt)
     nearer = (room // 2, room // 2, beyond.width - room // 2, beyond.height - room // 2)
     views = line.views(image, _windows(image, one)) + line.views(beyond, [nearer])
     if whole.box is not None and _agreement(whole, views) >= _agreement(one, views):
         left, top, width, height = whole.box
         one = replace(whole, box=(left - room, top - room, width, height), several=one.several)
-    return _together(one, views, cut=True)
+    return _together(one, views, cut=True, has_learnt=has_learnt)
 
 
 def surer(one: One, image: Image.Image, probabilities: Probabilities) -> list[Number]:
@@ -104,8 +112,8 @@ def _is_settled(image: Image.Image, one: One, whole: One) -> bool:
     return bool(min(one.sureness, whole.sureness) >= CLEAR and gap > _WITHIN * max(image.size))
 
 
-def _together(one: One, views: list[View], cut: bool = False) -> One:
-    """By Bayes' rule; cut: whether ink is cut off."""
+def _together(one: One, views: list[View], *, cut: bool = False, has_learnt: bool) -> One:
+    """By Bayes' rule; cut: whether ink is cut off. has_learnt: as for `look_again`."""
     row = np.zeros(CLASSES)
     if one.probabilities is not None and one.pixels is not None:
         row = np.mean([one.probabilities, _close_up().probabilities(one.pixels[None])[0]], axis=0)
@@ -113,6 +121,10 @@ def _together(one: One, views: list[View], cut: bool = False) -> One:
     expected[-1] *= _NONE[cut]
     seen = _seen(views)
     shares = seen * expected / expected.sum()
+    if has_learnt and one.probabilities is not None:
+        # Whether it is a digit is for all to say; which, for who knows the hand.
+        which = (one.probabilities + _DOUBT) ** _LEARNT * (seen[:CLASSES] + _DOUBT)
+        shares[:CLASSES] = shares[:CLASSES].sum() * which / which.sum()
     several = max(1 - seen.sum(), 0) * _SEVERAL
     together = (shares[:CLASSES] / max(shares.sum() + several, 1e-12)).astype(np.float32)
     return replace(one, probabilities=together)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli import classifiers
+from digitcli import classifiers, runs
 from digitcli.errors import ImageError
 from digitcli.images.decode import open_picture
 from digitcli.reading.expect import ANY, Expect
@@ -155,7 +155,7 @@ def predict(
     A picture that cannot be read gives a Prediction with its error; one without digits, a reason.
     Raises OutputError if a copy cannot be written.
     """
-    read = _Reader(mode, min_confidence, annotate, time_limit, expect, form)
+    read = _Reader(mode, min_confidence, annotate, time_limit, expect, form, runs.went_on(classifier.path))
     batches = _batches(sources)
     spent = 0.0
     # TensorFlow takes seconds and half a gigabyte to start, too much for each of several processes.
@@ -187,12 +187,14 @@ def predict_in(
     min_confidence: float = 0.0,
     time_limit: float = SECONDS,
     expect: Expect = ANY,
+    has_learnt: bool = False,
 ) -> Generator[Prediction, None, None]:
     """As `predict`, but all is read in processes that are there, and stay.
 
-    model: a file for LiteRT, which each of them loads when it is first needed.
+    model: a file for LiteRT, which each of them loads when it is first needed. has_learnt: whether it is of a
+    run that went on from another.
     """
-    read = _Reader(mode, min_confidence, None, time_limit, expect, None)
+    read = _Reader(mode, min_confidence, None, time_limit, expect, None, has_learnt)
     return _predict_in(workers, _batches(sources), read, model, views)
 
 
@@ -221,6 +223,7 @@ class _Reader:
     time_limit: float
     expect: Expect
     form: Form | None
+    has_learnt: bool
 
     def __call__(
         self, batch: Sequence[Source], probabilities: Probabilities, *, deadly: bool = False
@@ -281,7 +284,8 @@ class _Reader:
 
         try:
             with limits.reading(source, source.name):
-                one = look_again(opened(source, self.time_limit, LEAST_SIDE), one, probabilities)
+                image = opened(source, self.time_limit, LEAST_SIDE)
+                one = look_again(image, one, probabilities, has_learnt=self.has_learnt)
                 if self.mode == "single" or (one.sure and not one.several):
                     return self._single(source.name, one)
                 numbers = surer(one, opened(source, self.time_limit), probabilities)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from digitcli import runs
 from digitcli.classifiers import Classifier, model_bytes
 from digitcli.cluster.ray_engine import map_unordered
 from digitcli.cluster.ray_setup import ray_started, require_ray
@@ -42,6 +43,7 @@ class _How:
     time_limit: float
     expect: Expect
     views: int
+    has_learnt: bool
 
     @property
     def about(self) -> str:
@@ -91,6 +93,7 @@ def predict_parts(
         time_limit=time_limit,
         expect=expect,
         views=classifier.views,
+        has_learnt=runs.went_on(classifier.path),
     )
     parts = list(cut(pictures, sys.stdin.buffer))
     with ResultsFolder(output, parts, how.about, force=force) as results:
@@ -132,6 +135,7 @@ class _Reader:
             min_confidence=how.min_confidence,
             time_limit=how.time_limit,
             expect=how.expect,
+            has_learnt=how.has_learnt,
         )
         with closing(predictions):
             return write_part(predictions, how.layout, path)

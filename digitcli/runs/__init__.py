@@ -93,6 +93,15 @@ def read_record(directory: Path) -> dict[str, Any]:
     return record
 
 
+def went_on(model: Path) -> bool:
+    """Whether a model file is that of a run which went on from another model, as with digits of one's own."""
+    try:
+        config = read_record(model.parent).get("config")
+    except ModelError:
+        return False
+    return isinstance(config, dict) and config.get("start") is not None
+
+
 def newest() -> Path | None:
     """The run directory under MNIST/runs that was finished last, or None."""
     records = sorted(RUNS.glob(f"[!.]*/{RECORD}"), key=lambda file: file.stat().st_mtime_ns)
