@@ -50,7 +50,7 @@ _MISLED = {False: 0.7, True: 0.4}
 """Power of the classifier's probabilities where it doubts and, true, where ink is cut off as well: it sees
 less than a digit there, or more."""
 
-_LEARNT = 1.5
+_LEARNT = 2.0
 """Power of the probabilities of a classifier that has learnt somebody's own digits, which it is used for."""
 
 _NONE = {False: 5.0, True: 4.0}
