@@ -40,6 +40,7 @@ class FakeClassifier:
 
     path = Path("fake")
     runtime = "LiteRT"
+    has_learnt = False
     views = 1
 
     def __init__(self) -> None:

@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -259,6 +260,20 @@ def test_a_picture_that_takes_too_long_is_a_row_with_its_error(address: str) -> 
     assert ray("predict", *words, "--address", address, "--output", "out").returncode == 1
     assert [row["reason"] for row in rows("out")] == ["no ink", None, "no ink"]
     assert "slow.jpg takes longer than 0.1 s" in rows("out")[1]["error"]
+
+
+def test_the_same_weights_in_a_run_that_went_on_give_results_of_their_own(address: str) -> None:
+    for name, start in (("begun", None), ("mine", "bundled")):
+        Path(name).mkdir()
+        shutil.copy(runs.BUNDLED, name)
+        runs.write_record(Path(name), {"config": {"start": start}})
+    Image.new("L", (28, 28), 255).save("blank.png")
+    words = ["blank.png", "--address", address, "--output", "out", "--model"]
+    assert ray("predict", *words, "begun").returncode == 0
+    assert ray("predict", *words, "begun").returncode == 0
+    refused = ray("predict", *words, "mine")
+    assert refused.returncode == 1
+    assert "out has results of other pictures, options or another model" in refused.stderr
 
 
 @pytest.mark.usefixtures("pictures")

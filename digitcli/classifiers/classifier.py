@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digitcli import runs
 from digitcli.convention import CLASSES, SIDE
 from digitcli.errors import ModelError
 
@@ -50,6 +52,11 @@ class Classifier:
             raise ModelError(f"{path}: gives no numbers (NaN or infinity). Its weights are damaged.")
         self.gives_logits = not are_probabilities(outputs)
         self.classes = outputs.shape[1]
+
+    @cached_property
+    def has_learnt(self) -> bool:
+        """Whether it is of a run that went on from another model, as with digits of one's own."""
+        return runs.went_on(self.path)
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, 28, 28) uint8, 0 paper to 255 ink, to (n, 10) float32. Any n, 0 too.

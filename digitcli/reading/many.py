@@ -48,6 +48,10 @@ _BESIDE = 0.35
 """How much of the lower of two boxes lies beside the other if both are of one line, 0-1."""
 
 
+Look = tuple[NDArray[np.uint8], Box]
+"""As from `in_box`."""
+
+
 def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Digit]]:
     """The digits of a picture: lines from top to bottom, in each its digits from left to right.
 
@@ -68,10 +72,6 @@ def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Dig
     once = distinct(boxes, same=1)
     rows = [[digits[once[index]] for index in line] for line in lines(boxes[once])]
     return without_what_stands_beside(rows, image)
-
-
-Look = tuple[NDArray[np.uint8], Box]
-"""As from `in_box`."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,40 +144,41 @@ def best(
     expect: what is known of them; the likeliest text that fits is given, with what speaks for others weighing
     _UNFIT. Where none fits, or the picture is almost surely none that does, it is the likeliest of all at 0.
     """
+    by_itself = "".join(str(digit.digit) for digit in found)
+    sureness = min(math.prod(digit.confidence for digit in found), _TRUSTED[whole]) if found else 0.5
     each = [of_digits(view.columns) for view in views]
-    texts = {text for columns in each for text in list(likeliest(columns))[:_FOLLOWED]}
-    text, confidence = _weighed(each, texts, found, whole, ANY)
+    said = _said(
+        each, {text for columns in each for text in list(likeliest(columns))[:_FOLLOWED]} | {by_itself}
+    )
+    text, confidence = _weighed(said, by_itself, sureness, whole, ANY)
     if not expect or (confidence >= _SETTLED and expect.fits(text)):
         return text, confidence
-    texts |= _fitting(each[: len(_ROOMS) * len(line.MODELS)], expect)
-    return _weighed(each, texts, found, whole, expect)
+    said |= _said(each, _fitting(each[: len(_ROOMS) * len(line.MODELS)], expect) - said.keys())
+    return _weighed(said, by_itself, sureness, whole, expect)
+
+
+def _said(each: Sequence[NDArray[np.float32]], texts: Set[str]) -> dict[str, NDArray[np.float64]]:
+    """The likelihood of each text in each view, (views,). each: the columns of a view."""
+    return dict(zip(texts, np.stack([likelihoods(columns, [*texts]) for columns in each], 1), strict=True))
 
 
 def _weighed(
-    each: Sequence[NDArray[np.float32]],
-    texts: set[str],
-    found: Sequence[Digit],
-    whole: bool,
-    expect: Expect,
+    said: Mapping[str, NDArray[np.float64]], by_itself: str, sureness: float, whole: bool, expect: Expect
 ) -> tuple[str, float]:
-    """As `best`, of the digits found one by one and these texts; each: the columns of a view."""
-    by_itself = "".join(str(digit.digit) for digit in found)
-    sureness = min(math.prod(digit.confidence for digit in found), _TRUSTED[whole]) if found else 0.5
-    texts = texts | {by_itself}
-    said = dict(zip(texts, np.stack([likelihoods(columns, [*texts]) for columns in each], 1), strict=True))
+    """As `best`, of some texts. said: as from `_said`. by_itself: the one found, so sure, digit by digit."""
     seen = {text: _agreed(shares) for text, shares in said.items()}
     other = (1 - sureness) * _OTHERWISE
     expected = {
         text: sureness if text == by_itself else max(other, 0 if whole else _overlooked(by_itself, text))
-        for text in texts
+        for text in said
     }
-    shares = {text: seen[text] * expected[text] for text in texts}
+    shares = {text: seen[text] * expected[text] for text in said}
     rest = max(1 - sum(float(each.mean()) for each in said.values()), 0.0) * other
     fit = {text: share for text, share in shares.items() if expect.fits(text)} if expect else shares
     among = max(sum(fit.values()), _LEAST)
     others = max(sum(shares.values()) - sum(fit.values()) + rest, 0.0)
     if not fit or among < _HARDLY * others:
-        return max(texts, key=lambda text: (shares[text], text)), 0.0
+        return max(shares, key=lambda text: (shares[text], text)), 0.0
     text = max(fit, key=lambda text: (fit[text], text))
     return text, fit[text] / (among + others * (_UNFIT if expect else 1))
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli import classifiers, runs
+from digitcli import classifiers
 from digitcli.errors import ImageError
 from digitcli.images.decode import open_picture
 from digitcli.reading.expect import ANY, Expect
@@ -76,6 +76,10 @@ class Classifier(Protocol):
     path: Path
     runtime: str
     views: int
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether it knows somebody's own digits."""
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, 28, 28) uint8 to the probabilities of the digits, (n, 10) float32."""
@@ -155,7 +159,7 @@ def predict(
     A picture that cannot be read gives a Prediction with its error; one without digits, a reason.
     Raises OutputError if a copy cannot be written.
     """
-    read = _Reader(mode, min_confidence, annotate, time_limit, expect, form, runs.went_on(classifier.path))
+    read = _Reader(mode, min_confidence, annotate, time_limit, expect, form, classifier.has_learnt)
     batches = _batches(sources)
     spent = 0.0
     # TensorFlow takes seconds and half a gigabyte to start, too much for each of several processes.

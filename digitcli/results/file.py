@@ -10,7 +10,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
@@ -19,7 +18,7 @@ from digitcli.errors import Interrupted, OutputError, UsageError
 from digitcli.results import formats
 from digitcli.results.formats import jsonl
 from digitcli.results.layout import Layout
-from digitcli.system.files import atomic_path, require_free, sole_writer, sync_folder
+from digitcli.system.files import atomic_path, begun, require_free, sole_writer, sync_folder
 
 if TYPE_CHECKING:
     from digitcli.reading.prediction import Prediction
@@ -56,12 +55,8 @@ class ResultsFile:
 
     def __enter__(self) -> Self:
         """Raises OutputError if something is there that is neither to be replaced nor gone on with."""
-        with ExitStack() as stack:
-            stack.enter_context(
-                sole_writer(self._output, self._output.with_name(f".{self._output.name}.lock"))
-            )
-            self._begin()
-            self._writing = stack.pop_all()
+        lock = self._output.with_name(f".{self._output.name}.lock")
+        self._writing = begun(sole_writer(self._output, lock), self._begin)
         return self
 
     def __exit__(

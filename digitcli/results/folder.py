@@ -11,7 +11,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from digitcli.errors import OutputError
 from digitcli.results.formats.parquet import write_table
 from digitcli.results.layout import Layout
-from digitcli.system.files import atomic_path, sole_writer
+from digitcli.system.files import atomic_path, begun, sole_writer
 
 if TYPE_CHECKING:
     from digitcli.reading.prediction import Prediction
@@ -61,10 +60,7 @@ class ResultsFolder:
 
     def __enter__(self) -> Self:
         """Raises OutputError if it holds anything else, or another process has it."""
-        with ExitStack() as stack:
-            stack.enter_context(sole_writer(self._folder, self._folder / _LOCK))
-            self._begin()
-            self._writing = stack.pop_all()
+        self._writing = begun(sole_writer(self._folder, self._folder / _LOCK), self._begin)
         return self
 
     def __exit__(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from digitcli import runs
 from digitcli.classifiers import Classifier, model_bytes
 from digitcli.cluster.ray_engine import map_unordered
 from digitcli.cluster.ray_setup import ray_started, require_ray
@@ -32,7 +31,7 @@ class _How:
     """How pictures are read, whatever they are.
 
     model: the content of a LiteRT file. folder: what relative paths are relative to. pages: as for
-        `sources.expand`. The others are as for `prediction.predict`.
+        `sources.expand`. The others are as for `prediction.predict_in`.
     """
 
     model: bytes
@@ -49,7 +48,7 @@ class _How:
     def about(self) -> str:
         """What tells its results from those of every other."""
         model = hashlib.sha256(self.model).hexdigest()
-        known = f"{self.pages.text} {self.expect}"
+        known = f"{self.pages.text} {self.expect} {self.has_learnt}"
         return f"{model} {self.layout} {known} {self.min_confidence} {self.time_limit} {self.views}"
 
 
@@ -93,7 +92,7 @@ def predict_parts(
         time_limit=time_limit,
         expect=expect,
         views=classifier.views,
-        has_learnt=runs.went_on(classifier.path),
+        has_learnt=classifier.has_learnt,
     )
     parts = list(cut(pictures, sys.stdin.buffer))
     with ResultsFolder(output, parts, how.about, force=force) as results:

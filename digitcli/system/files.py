@@ -7,8 +7,8 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -92,6 +92,14 @@ def sole_writer(output: Path, lock: Path) -> Iterator[None]:
         held.release()
         with suppress(OSError):
             lock.unlink()
+
+
+def begun(held: AbstractContextManager[None], begin: Callable[[], None]) -> ExitStack:
+    """Enters `held`, to be closed by what is returned; at once if `begin` then raises."""
+    with ExitStack() as stack:
+        stack.enter_context(held)
+        begin()
+        return stack.pop_all()
 
 
 @contextmanager

@@ -21,6 +21,7 @@ class SometimesSure:
 
     path = Path("none")
     runtime = "none, so that no other processes are started"
+    has_learnt = False
     views = 1
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
