@@ -9,7 +9,7 @@ import stat
 import pytest
 
 from digitcli.errors import OutputError
-from digitcli.system.files import atomic_group, atomic_path, write_durably
+from digitcli.system.files import atomic_group, atomic_path, begun, sole_writer, write_durably
 
 
 def interrupt_after_writing(path):
@@ -112,3 +112,18 @@ def test_what_killed_processes_left_in_a_group_is_removed(tmp_path):
     with atomic_group(tmp_path / "model") as temporary:
         temporary.touch()
     assert not left.exists()
+
+
+def test_an_output_that_cannot_be_begun_is_left_to_others_at_once(tmp_path):
+    target, lock = tmp_path / "out", tmp_path / "lock"
+
+    def refuse():
+        raise OutputError("out is there already.")
+
+    with pytest.raises(OutputError) as refused:
+        begun(sole_writer(target, lock), refuse)
+    assert refused.traceback  # which keeps alive what was being done
+    assert not lock.exists()
+    with begun(sole_writer(target, lock), lambda: None):
+        assert lock.exists()
+    assert not lock.exists()
