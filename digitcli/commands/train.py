@@ -53,6 +53,14 @@ def train(
             help="Go on from a trained model, with other data. For corrected digits: --data DIR+mnist.",
         ),
     ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN|bundled",
+            help="Learn also how sure this trained model is of each image. With an ensemble as teacher, one "
+            "network comes near to it.",
+        ),
+    ] = None,
     hidden: Annotated[
         str | None,
         typer.Option(metavar="512,64", help="Units of the hidden layers.", rich_help_panel=Network),
@@ -167,6 +175,8 @@ def train(
 
       digitcli train --preset mlp-512-64 --tune 8 --engine ray
 
+      digitcli train --preset best --ensemble 1 --teacher MNIST/runs/best-lr0.008-e16-x3
+
       digitcli train --from bundled --data mine+mnist
 
       digitcli train --resume MNIST/runs/cnn-lr0.008-e18
@@ -210,7 +220,9 @@ def train(
                 "--from goes on with the network that is there, so --preset, --hidden, --dropout, --ensemble "
                 "and --tune contradict it. Leave them out."
             )
-        config = configure_from(start, seed=seed, patience=patience, time_budget=seconds, recipe=recipe)
+        config = configure_from(
+            start, seed=seed, patience=patience, time_budget=seconds, recipe=recipe, teacher=teacher
+        )
     else:
         config = configure(
             preset,
@@ -220,6 +232,7 @@ def train(
             time_budget=seconds,
             model={"hidden": options.integers("--hidden", hidden), "dropout": dropout},
             recipe=recipe,
+            teacher=teacher,
         )
     first = cluster is None or cluster.index == 0
     if output is not None and not force and first:

@@ -22,6 +22,7 @@ class TrainConfig:
     members: networks to train, each from a seed of its own, that read together by the mean of their logits.
     time_budget: seconds that training takes, whatever number of epochs that is; None for the recipe's epochs.
     start: the run that it goes on from, or "bundled"; None to begin with random weights.
+    teacher: the run, or "bundled", whose answers are learnt beside the labels; None for labels alone.
     """
 
     preset: str
@@ -32,6 +33,7 @@ class TrainConfig:
     members: int = 1
     time_budget: float | None = None
     start: str | None = None
+    teacher: str | None = None
 
     def __post_init__(self) -> None:
         if self.patience is not None and self.patience < 1:
@@ -62,11 +64,14 @@ def configure(
     time_budget: float | None = None,
     model: Mapping[str, Any] | None = None,
     recipe: Mapping[str, Any] | None = None,
+    teacher: Path | None = None,
 ) -> TrainConfig:
     """The configuration of a preset with some of its values replaced.
 
+    teacher: a run, or "bundled", whose answers are learnt beside the labels.
     members, and model and recipe with fields of ModelSpec and Recipe: what is None keeps the preset's value.
-    Raises UsageError for an unknown preset or a value that makes no sense.
+    Raises UsageError for an unknown preset or a value that makes no sense, ModelError if the teacher is no
+    run.
     """
     base = models.preset(preset)
     return TrainConfig(
@@ -77,6 +82,7 @@ def configure(
         patience=patience,
         members=base.members if members is None else members,
         time_budget=time_budget,
+        teacher=trained(teacher)[0] if teacher else None,
     )
 
 
@@ -87,27 +93,38 @@ def configure_from(
     patience: int | None = None,
     time_budget: float | None = None,
     recipe: Mapping[str, Any] | None = None,
+    teacher: Path | None = None,
 ) -> TrainConfig:
     """The configuration to go on from a run, or with "bundled" from the model that comes with digitcli.
 
     The network is that model's, the recipe `models.GOING_ON` with some of its values replaced.
     Raises ModelError if it is no run, UsageError for a value that makes no sense.
     """
-    found = runs.find_model(model, prefer=runs.KERAS_MODEL)
-    if found.run is None or found.path.name != runs.KERAS_MODEL:
-        raise ModelError(f"{model} is no run with a {runs.KERAS_MODEL}, so training cannot go on from it.")
-    try:
-        before = from_dict(runs.read_record(found.run)["config"])
-    except (KeyError, TypeError, UsageError) as error:
-        raise ModelError(f"{found.run / runs.RECORD} does not tell how it was trained: {error}.") from error
+    name, before = trained(model)
     return replace(
         before,
         recipe=replace(models.GOING_ON, **_given(recipe)),
         seed=seed,
         patience=patience,
         time_budget=time_budget,
-        start=runs.BUNDLED_NAME if found.run == runs.BUNDLED.parent else str(found.run.absolute()),
+        start=name,
+        teacher=trained(teacher)[0] if teacher else None,
     )
+
+
+def trained(model: Path) -> tuple[str, TrainConfig]:
+    """What a run, or "bundled", is called in a configuration, and how it was trained.
+
+    Raises ModelError if it is no run with Keras's file.
+    """
+    found = runs.find_model(model, prefer=runs.KERAS_MODEL)
+    if found.run is None or found.path.name != runs.KERAS_MODEL:
+        raise ModelError(f"{model} is no run with a {runs.KERAS_MODEL}, so training cannot start from it.")
+    try:
+        config = from_dict(runs.read_record(found.run)["config"])
+    except (KeyError, TypeError, UsageError) as error:
+        raise ModelError(f"{found.run / runs.RECORD} does not tell how it was trained: {error}.") from error
+    return runs.BUNDLED_NAME if found.run == runs.BUNDLED.parent else str(found.run.absolute()), config
 
 
 def _given(values: Mapping[str, Any] | None) -> dict[str, Any]:

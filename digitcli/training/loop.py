@@ -23,6 +23,7 @@ from digitcli.training.config import TrainConfig
 from digitcli.training.processor import PRECISION, FusedBatchNormalization, follow, normalizations, seen
 from digitcli.training.schedule import learning_rate, warp_strength
 from digitcli.training.state import MemberState
+from digitcli.training.teacher import Teacher
 from digitcli.training.workers import Workers
 
 tf = import_tensorflow()
@@ -80,6 +81,7 @@ def fit(
     others: NDArray[np.uint8] | None = None,
     *,
     few: Digits | None = None,
+    teacher: Teacher | None = None,
     start: Sequence[NDArray[Any]] = (),
     member: int = 1,
     workers: Workers | None = None,
@@ -92,6 +94,7 @@ def fit(
 
     others: (n, 28, 28) uint8, what is no digit, for a network that has an output for it.
     few: digits to be learnt beside them as if they were FEW_SHARE of all; none of them is held out.
+    teacher: a network whose answers are learnt beside the labels.
     start: the weights to begin with; none for random ones.
     member: which of an ensemble this is; all hold out the same images.
     workers: the processes that train it together, all by this function; by default this one alone, in the
@@ -105,7 +108,7 @@ def fit(
     workers = workers or Workers(tf.distribute.get_strategy())
     keras.utils.set_random_seed(config.seed + _SEEDS_APART * (member - 1))
     train, validation = split(digits, config.recipe.val_split, config.seed)
-    trainer = Trainer(config, train, others, few, start, member, workers, resumed)
+    trainer = Trainer(config, train, others, few, teacher, start, member, workers, resumed)
     history = list(resumed.history) if resumed else []
     best_epoch, best_weights = (resumed.best_epoch, resumed.best_weights) if resumed else (0, ())
 
@@ -170,6 +173,7 @@ class Trainer:
         train: Digits,
         others: NDArray[np.uint8] | None,
         few: Digits | None,
+        teacher: Teacher | None,
         start: Sequence[NDArray[Any]],
         member: int,
         workers: Workers,
@@ -186,6 +190,7 @@ class Trainer:
             self._labels = np.concatenate([self._labels, *[few.labels.astype(np.int32)] * times])
         self._config = config
         self._member = member
+        self._teacher = teacher
         self._workers = workers
         self._batch_size = _batch_size(recipe.batch_size, len(self._images), workers.replicas)
         self._steps = len(self._images) // self._batch_size
@@ -382,9 +387,13 @@ class Trainer:
 
     def _sums_of_part(self, images: Any, labels: Any) -> list[Any]:
         """Over a part of a batch, sums of loss, right answers and gradients; what normalising layers saw."""
+        pixels = _scale(images)
+        targets = _targets(labels, self._config.model.outputs, self._config.recipe.label_smoothing)
+        if self._teacher:
+            targets = self._teacher.improve(targets, labels, pixels)
         with tf.GradientTape() as tape:
-            logits = self._logits(_scale(images), training=True)
-            loss = tf.reduce_sum(_cross_entropy(labels, logits, self._config.recipe.label_smoothing))
+            logits = self._logits(pixels, training=True)
+            loss = tf.reduce_sum(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
         gradients = tape.gradient(loss, self.model.trainable_variables)
         return [loss, _correct(labels, logits), *gradients, *seen(self._normalizations)]
 
@@ -410,7 +419,9 @@ class Trainer:
         logits = tf.concat(
             [self._logits(_scale(part), training=False) for part in _split(images, parts)], axis=0
         )
-        return tf.reduce_sum(_cross_entropy(labels, logits, 0.0)), _correct(labels, logits)
+        targets = _targets(labels, self._config.model.outputs, 0.0)
+        losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+        return tf.reduce_sum(losses), _correct(labels, logits)
 
 
 def _scale(images: Any) -> Any:
@@ -446,11 +457,9 @@ def _split(values: Any, parts: int) -> Any:
     return tf.split(values, [size] * (parts - 1) + [values.shape[0] - size * (parts - 1)])
 
 
-def _cross_entropy(labels: Any, logits: Any, smoothing: float) -> Any:
-    classes = logits.shape[-1]
+def _targets(labels: Any, classes: int, smoothing: float) -> Any:
     share = smoothing / classes
-    target = tf.one_hot(labels, classes, on_value=1 - smoothing + share, off_value=share)
-    return tf.nn.softmax_cross_entropy_with_logits(target, logits)
+    return tf.one_hot(labels, classes, on_value=1 - smoothing + share, off_value=share)
 
 
 def _correct(labels: Any, logits: Any) -> Any:

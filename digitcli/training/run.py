@@ -35,6 +35,7 @@ from digitcli.training.cluster import Cluster
 from digitcli.training.config import TrainConfig
 from digitcli.training.loop import Fitted, StepReport, fit, split
 from digitcli.training.state import MemberState, TrainingState
+from digitcli.training.teacher import Teacher
 from digitcli.training.unfinished import Plan, Unfinished
 from digitcli.training.workers import Workers, connected
 from digitcli.version import __version__
@@ -239,6 +240,7 @@ def _fit_members(
     current = resumed.current if resumed else None
     others = data.others if config.model.no_digit else None
     starts = _starts(config)
+    teacher = Teacher(Path(config.teacher)) if config.teacher else None
     while len(finished) < config.members:
 
         def take_whole(take: Callable[[], MemberState], before: tuple[EpochReport, ...] = epochs) -> None:
@@ -249,6 +251,7 @@ def _fit_members(
             data.train,
             others,
             few=data.few,
+            teacher=teacher,
             start=starts[len(finished)],
             member=len(finished) + 1,
             workers=workers,
