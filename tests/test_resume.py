@@ -57,10 +57,10 @@ def _patch(monkeypatch):
     monkeypatch.setattr(loop, "STEPS_PER_CALL", 5)
 
 
-def small(preset, *, members=1, patience=None, **recipe):
+def small(preset, *, members=1, patience=None, teacher=None, **recipe):
     recipe = {"epochs": 3, "batch_size": 50, "val_split": 0.2, "augment": True, **recipe}
     model = {"channels": (4, 8)} if models.preset(preset).model.channels else {"hidden": (32,)}
-    return configure(preset, members=members, patience=patience, model=model, recipe=recipe)
+    return configure(preset, members=members, patience=patience, model=model, recipe=recipe, teacher=teacher)
 
 
 def weights(run):
@@ -119,6 +119,16 @@ def test_an_interrupted_ensemble_is_resumed_in_its_second_member(data, tmp_path)
     for one, other in zip(weights(tmp_path / "whole"), weights(tmp_path / "run"), strict=True):
         np.testing.assert_array_equal(one, other)
     assert not runs.unfinished(tmp_path / "run").exists()
+
+
+def test_a_training_with_a_teacher_is_resumed(data, tmp_path):
+    train(small("cnn", epochs=1), data, tmp_path / "teacher")
+    config = small("cnn", teacher=tmp_path / "teacher")
+    train(config, data, tmp_path / "whole" / "run")
+    with pytest.raises(Interrupted):
+        train(config, data, tmp_path / "run", on_step=stop_at(3))
+    resume(tmp_path / "run", data)
+    require_same(tmp_path)
 
 
 @pytest.fixture(scope="module")
