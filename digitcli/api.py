@@ -123,6 +123,7 @@ def train(
     patience: int | None = None,
     hidden: tuple[int, ...] | None = None,
     dropout: float | None = None,
+    teacher: str | os.PathLike[str] | None = None,
     on_epoch: Callable[[EpochReport], None] = lambda report: None,
     **recipe: Any,
 ) -> TrainedRun:
@@ -130,6 +131,7 @@ def train(
 
     data: "mnist", "synthetic", "auto" or a path. output: the run directory; by default a free name in
         MNIST/runs. force: replace what is there. time_budget: seconds.
+    teacher: a run, or "bundled", whose answers are learnt beside the labels.
     on_epoch: called after each epoch with its losses and accuracies.
     recipe: what is to differ from the preset's own, named as in digitcli.models.Recipe: epochs, lr,
         batch_size, augment …
@@ -152,6 +154,7 @@ def train(
         time_budget=time_budget,
         model={"hidden": hidden, "dropout": dropout},
         recipe=recipe,
+        teacher=None if teacher is None else Path(teacher),
     )
     dataset = load_data(data)
 

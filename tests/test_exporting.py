@@ -19,7 +19,7 @@ from digitcli import classifiers, exporting
 from digitcli.data import synthetic
 from digitcli.errors import MissingExtraError, ModelError, OutputError, UsageError
 from digitcli.exporting import parity
-from digitcli.exporting.formats import onnx, tflite, tflite_int8
+from digitcli.exporting.formats import c, onnx, tflite, tflite_int8
 from digitcli.models import PRESETS, build, ensemble
 
 Models = dict[str, Path]
@@ -51,7 +51,7 @@ def test_formats_are_the_modules_of_the_package_and_listed_without_importing_the
         "import sys; from digitcli import exporting; print(exporting.format_names(), 'numpy' in sys.modules)"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    names = ["html", "keras", "onnx", "savedmodel", "tflite", "tflite-fp16", "tflite-int8"]
+    names = ["c", "html", "keras", "onnx", "savedmodel", "tflite", "tflite-fp16", "tflite-int8"]
     assert printed == f"{names} False\n"
 
 
@@ -275,14 +275,14 @@ def test_all_formats_of_a_convolutional_network_are_proved(all_exports: list[exp
     for each in all_exports:
         assert each.path.exists()
         assert each.accuracy >= 0.8
-        if each.format not in ("tflite-fp16", "tflite-int8"):
+        if each.format not in ("c", "tflite-fp16", "tflite-int8"):
             assert each.parity.largest_difference <= 1e-4
     sizes = {each.format: each.bytes for each in all_exports}
     assert sizes["tflite-int8"] < sizes["tflite-fp16"] < sizes["tflite"]
     assert sizes["html"] < 5_000_000
 
 
-@pytest.mark.parametrize("format", [name for name in exporting.format_names() if name != "html"])
+@pytest.mark.parametrize("format", [name for name in exporting.format_names() if name not in ("c", "html")])
 def test_the_snippet_of_the_readme_reads_a_picture(
     all_exports: list[exporting.Export], format: str, tmp_path: Path
 ) -> None:
@@ -318,7 +318,8 @@ def test_all_leaves_out_what_a_model_from_elsewhere_cannot_become(
     models: Models, tmp_path: Path, browser: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Its random weights leave many pictures on the fence, where 8 bits may fall to either side.
-    monkeypatch.setattr(tflite_int8, "BOUND", parity.Bound(0.5, 1000))
+    for each in (c, tflite_int8):
+        monkeypatch.setattr(each, "BOUND", parity.Bound(0.5, 1000))
     exports = exporting.export(models["tf1"], "all", tmp_path / "all", DATA)
     assert {each.format for each in exports} == set(exporting.format_names()) - {"keras"}
     assert all(each.path.exists() for each in exports)

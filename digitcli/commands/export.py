@@ -53,7 +53,8 @@ def export(
     milliseconds for one picture, and pictures per second in batches.
 
     Every export takes 28x28x1 float32 in 0-1, ink 1 on paper 0, and gives the
-    probabilities of the ten digits, and of no digit if the model knows that.
+    probabilities of the ten digits, and of no digit if the model knows that;
+    c is a header for microcontrollers that does so in whole numbers of 8 bits.
     savedmodel has a second signature, onnx a second file, that take uint8. html
     is a page that reads what is drawn on it, without network; its proof needs
     Chrome, Chromium or Edge. all makes a folder of all formats.

@@ -124,7 +124,7 @@ class Browser:
         found = re.search(r'data-answer="([^"]*)"', done.stdout)
         if not found:
             raise ModelError(
-                f"{self.path}: does not run in {self._program}: {_last_line(done.stderr)}\n"
+                f"{self.path}: does not run in {self._program}: {last_line(done.stderr)}\n"
                 "To take another browser, name its program in DIGITCLI_BROWSER."
             )
         answer = json.loads(found[1].replace("&quot;", '"').replace("&amp;", "&"))
@@ -134,5 +134,6 @@ class Browser:
         return values.reshape(len(images), -1)[:, :10], answer["seconds"]
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
+    """What a program said at the end."""
     return text.strip().splitlines()[-1] if text.strip() else "it says nothing"

@@ -32,13 +32,15 @@ def write(material: Material, path: Path) -> None:
     path.write_bytes(convert(material))
 
 
-def convert(material: Material, configure: Callable[[Any], None] = lambda converter: None) -> bytes:
+def convert(
+    material: Material, configure: Callable[[Any], None] = lambda converter: None, batch: int | None = None
+) -> bytes:
     """The .tflite file of a network, with what is known about it as its metadata "digitcli".
 
-    configure: called with TensorFlow's converter before it converts.
+    configure: called with TensorFlow's converter before it converts. batch: as for `serving_function`.
     """
     tf = import_tensorflow()
-    signatures = {DEFAULT_SIGNATURE: serving_function(material.network)}
+    signatures = {DEFAULT_SIGNATURE: serving_function(material.network, batch=batch)}
     # Through a SavedModel, since that is the one way into the converter that keeps the signature.
     with tempfile.TemporaryDirectory(prefix="digitcli-") as folder, native_stderr_hidden():
         savedmodel.save(Path(folder), signatures)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from digitcli.exporting.formats import tflite
 from digitcli.exporting.material import Material
@@ -24,14 +25,16 @@ def write(material: Material, path: Path) -> None:
 
     The ranges of the activations are those that the material's pictures bring about (Jacob et al. 2018).
     """
+    path.write_bytes(tflite.convert(material, lambda converter: in_eight_bits(converter, material.pictures)))
+
+
+def in_eight_bits(converter: Any, pictures: NDArray[np.uint8]) -> None:
+    """Tells TensorFlow's converter to write so. pictures: (n, 28, 28), typical ones."""
     tf = import_tensorflow()
 
-    def pictures() -> Iterator[list[Any]]:
-        for picture in material.pictures:
+    def shown() -> Iterator[list[Any]]:
+        for picture in pictures:
             yield [picture[None, ..., None].astype(np.float32) / 255]
 
-    def configure(converter: Any) -> None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = pictures
-
-    path.write_bytes(tflite.convert(material, configure))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = shown
