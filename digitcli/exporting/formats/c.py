@@ -68,12 +68,13 @@ def write(material: Material, path: Path) -> None:
     """Writes a network to `path`, for one picture at a time; what goes in and out is of 8 bits too."""
     tf = import_tensorflow()
 
-    def configure(converter: Any) -> None:
+    def run(converter: Any) -> bytes:
         tflite_int8.in_eight_bits(converter, material.pictures)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
+        return bytes(converter.convert())
 
-    model = tflite.convert(material, configure, batch=1)
+    model = tflite.convert(material, run, batch=1)
     path.write_text(header(model, material.about), encoding="utf-8", errors="replace")
 
 

@@ -33,11 +33,13 @@ def write(material: Material, path: Path) -> None:
 
 
 def convert(
-    material: Material, configure: Callable[[Any], None] = lambda converter: None, batch: int | None = None
+    material: Material,
+    run: Callable[[Any], bytes] = lambda converter: converter.convert(),
+    batch: int | None = None,
 ) -> bytes:
     """The .tflite file of a network, with what is known about it as its metadata "digitcli".
 
-    configure: called with TensorFlow's converter before it converts. batch: as for `serving_function`.
+    run: what TensorFlow's converter is to do. batch: as for `serving_function`.
     """
     tf = import_tensorflow()
     signatures = {DEFAULT_SIGNATURE: serving_function(material.network, batch=batch)}
@@ -45,8 +47,7 @@ def convert(
     with tempfile.TemporaryDirectory(prefix="digitcli-") as folder, native_stderr_hidden():
         savedmodel.save(Path(folder), signatures)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        configure(converter)
-        return with_metadata(converter.convert(), material.about)
+        return with_metadata(run(converter), material.about)
 
 
 def with_metadata(file: bytes, about: dict[str, Any]) -> bytes:

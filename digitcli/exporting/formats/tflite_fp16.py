@@ -19,8 +19,9 @@ def write(material: Material, path: Path) -> None:
     """Writes a network to `path`; it takes and gives float32, as the plain .tflite does."""
     tf = import_tensorflow()
 
-    def configure(converter: Any) -> None:
+    def run(converter: Any) -> bytes:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
+        return bytes(converter.convert())
 
-    path.write_bytes(tflite.convert(material, configure))
+    path.write_bytes(tflite.convert(material, run))

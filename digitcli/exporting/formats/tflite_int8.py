@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from digitcli.system.tensorflow_setup import import_tensorflow
 SUFFIX = "-int8.tflite"
 SNIPPET = tflite.SNIPPET
 BOUND = Bound(probability=0.25, other_digits=10, accuracy=0.0005)
-"""Probabilities come in steps of 1/256, and what is on the fence may fall to either side."""
+"""What is on the fence may fall to either side."""
+
+_IN_FLOAT = ["SOFTMAX"]
+"""In 8 bits, probabilities would come in steps of 1/256, and small ones would be none."""
 
 
 def write(material: Material, path: Path) -> None:
@@ -25,16 +29,26 @@ def write(material: Material, path: Path) -> None:
 
     The ranges of the activations are those that the material's pictures bring about (Jacob et al. 2018).
     """
-    path.write_bytes(tflite.convert(material, lambda converter: in_eight_bits(converter, material.pictures)))
+    tf = import_tensorflow()
+
+    def run(converter: Any) -> bytes:
+        in_eight_bits(converter, material.pictures)
+        options = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=_IN_FLOAT)
+        with warnings.catch_warnings(action="ignore"):  # it has not heard of LiteRT's new package yet
+            debugger = tf.lite.experimental.QuantizationDebugger(
+                converter=converter, debug_dataset=converter.representative_dataset, debug_options=options
+            )
+        return bytes(debugger.get_nondebug_quantized_model())
+
+    path.write_bytes(tflite.convert(material, run))
 
 
 def in_eight_bits(converter: Any, pictures: NDArray[np.uint8]) -> None:
     """Tells TensorFlow's converter to write so. pictures: (n, 28, 28), typical ones."""
-    tf = import_tensorflow()
 
     def shown() -> Iterator[list[Any]]:
         for picture in pictures:
             yield [picture[None, ..., None].astype(np.float32) / 255]
 
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.optimizations = [import_tensorflow().lite.Optimize.DEFAULT]
     converter.representative_dataset = shown
