@@ -57,7 +57,9 @@ class PictureLimits:
     def __init__(self, seconds: float = SECONDS, *, deadly: bool = False) -> None:
         self.seconds = seconds
         self._deadly = deadly
-        self._end = math.inf
+        self._left = math.inf
+        self._started = 0.0
+        self._counted_from: float | None = None
         self._killed = -math.inf
         self._spent: dict[int, float] = {}
 
@@ -97,11 +99,10 @@ class PictureLimits:
         picture: what tells it from others, to add up what was spent on it.
         """
         # Without contexts within: this is done for each of thousands of small pictures in a second.
-        started = time.thread_time()
         spent = self._spent.get(id(picture), 0.0)
         self._memory.lower()
         try:
-            self._start(self.seconds - spent, started)
+            self._start(self.seconds - spent)
             yield
         except OvertimeError:
             raise ImageError(overtime(name, self.seconds)) from None
@@ -115,34 +116,44 @@ class PictureLimits:
                 f"{name} trips over a fault in digitcli ({what}). Report it with the picture."
             ) from error
         finally:
-            self._stop()
             self._memory.restore()
-            self._spent[id(picture)] = spent + time.thread_time() - started
+            self._spent[id(picture)] = spent + self._stop()
 
     @contextmanager
     def at_most(self, seconds: float) -> Iterator[None]:
         """Raises OvertimeError where the body takes longer."""
         try:
-            self._start(seconds, time.thread_time())
+            self._start(seconds)
             yield
         finally:
             self._stop()
 
-    def _start(self, seconds: float, now: float) -> None:
+    def _start(self, seconds: float) -> None:
         if seconds <= 0:
             raise OvertimeError
-        self._end = now + seconds
+        self._left = seconds
+        self._started = time.perf_counter()
+        self._counted_from = None
         # Not set anew for each of many small pictures, which it would cost one in a hundred of their time.
-        if self._deadly and self._ticking and not _GRACE <= self._killed - self._end <= 2 * _GRACE:
-            self._killed = self._end + 2 * _GRACE
+        end = self._started + seconds
+        if self._deadly and self._ticking and not _GRACE <= self._killed - end <= 2 * _GRACE:
+            self._killed = end + 2 * _GRACE
             signal.setitimer(signal.ITIMER_VIRTUAL, seconds + 2 * _GRACE)
 
-    def _stop(self) -> None:
-        self._end = math.inf
+    def _stop(self) -> float:
+        """Seconds of computing since the start, a tick too many at most."""
+        self._left = math.inf
+        if self._counted_from is None:
+            return min(time.perf_counter() - self._started, _TICK)
+        return time.thread_time() - self._counted_from
 
     def _look(self, number: int, frame: FrameType | None) -> None:
-        # The timer counts the computing of all threads, so that it may come too early, but never too late.
-        if time.thread_time() >= self._end:
+        # This thread's own time is asked for only once a tick has come: to ask may take as long as decoding a
+        # small picture. The ticks count the computing of all threads.
+        now = time.thread_time()
+        if self._counted_from is None:
+            self._counted_from = now - min(time.perf_counter() - self._started, _TICK)
+        if now - self._counted_from >= self._left:
             raise OvertimeError
 
 
