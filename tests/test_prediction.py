@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from digitcli import classifiers, runs
 from digitcli.errors import ImageError
@@ -99,6 +99,22 @@ def page(*lines: str, name: str = "page.png") -> str:
                 draw.line([(left, top + 3), (left + 37, top + 3), (left + 12, top + 59)], fill=0, width=6)
     image.save(name)
     return name
+
+
+@pytest.mark.parametrize("side", [28, 280])
+@pytest.mark.parametrize("inverted", [False, True])
+def test_what_is_in_mnist_s_form_is_what_the_classifier_says_and_not_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, side: int, inverted: bool
+) -> None:
+    monkeypatch.setattr(first_look, "SURE", SURE)
+    monkeypatch.setattr(first_look, "CLEAR", CLEAR)
+    image = Image.open(picture("a.png")).resize((side, side), Image.Resampling.NEAREST)
+    ImageChops.invert(image).save("b.png") if inverted else image.save("b.png")
+    classifier = FakeClassifier()
+    (read,) = predict(sources("b.png"), classifier)
+    assert (read.digit, read.uncertain) == (1, True)
+    assert read.probabilities == pytest.approx((0.0125, 0.6, 0.0125, 0.0125, 0.3, *[0.0125] * 5))
+    assert classifier.batches == [1]
 
 
 def test_what_cannot_be_read_has_its_error_and_the_rest_is_read() -> None:

@@ -97,6 +97,8 @@ def _own_pixels(image: Image.Image) -> Image.Image | None:
     """A picture of 28x28 that may have been enlarged, each pixel to a square; None if it is another one."""
     if image.width != image.height or image.width % SIDE:
         return None
+    if image.width == SIDE:
+        return image
     small = image.resize((SIDE, SIDE), Image.Resampling.NEAREST)
     squares = small.resize(image.size, Image.Resampling.NEAREST)
     return None if ImageChops.difference(image, squares).getbbox() else small

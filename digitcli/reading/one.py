@@ -57,6 +57,7 @@ class One:
     box: where that is in the picture: left, top, width, height in its pixels; None if there is no ink.
     several: whether the picture seems to hold more than one digit.
     cut: whether something reaches the edge of the picture, which may be a part of the digit.
+    prepared: whether the picture is in MNIST's form, made to be classified as it is; then all is said.
     """
 
     pixels: NDArray[np.uint8] | None = None
@@ -64,11 +65,12 @@ class One:
     box: Box | None = None
     several: bool = False
     cut: bool = False
+    prepared: bool = False
 
     @property
     def clear(self) -> bool:
         """Whether there is nothing to doubt."""
-        return not self.several and not self.cut and bool(self.sureness >= CLEAR)
+        return self.prepared or (not self.several and not self.cut and bool(self.sureness >= CLEAR))
 
     @property
     def sure(self) -> bool:
@@ -98,7 +100,7 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
         if reading is None:
             ones.append(_without_ink(image, probabilities))
             continue
-        one = One(reading.pixels, next(rows), reading.box)
+        one = One(reading.pixels, next(rows), reading.box, prepared=reading.ink is None)
         several = reading.ink is not None and (
             _apart(reading.ink, reading.box) or _share(reading.ink, image) < _INNER
         )
