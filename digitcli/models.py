@@ -28,8 +28,6 @@ class ModelSpec:
     channels: filters of each convolutional stage; empty for a dense network.
     depth: convolutions in each stage from the third on. The last of a stage has the stage's filters, those
         before it the filters of the stage before.
-    weighed: whether each channel goes on as one number, its mean weighed by place, instead of all places
-        (the global depthwise convolution of Chen et al., "MobileFaceNets", 2018), which takes few weights.
     hidden: units of each dense layer before the last.
     dropout: share of units dropped after each dense layer, or before the last layer without one.
     no_digit: an eleventh output, the probability that it is no digit.
@@ -37,7 +35,6 @@ class ModelSpec:
 
     channels: tuple[int, ...] = ()
     depth: int = 1
-    weighed: bool = False
     hidden: tuple[int, ...] = ()
     dropout: float = 0.0
     no_digit: bool = False
@@ -50,8 +47,6 @@ class ModelSpec:
     def __post_init__(self) -> None:
         if len(self.channels) > 4:
             raise UsageError(f"28x28 pixels allow at most 4 convolutional stages, got {len(self.channels)}.")
-        if self.weighed and not self.channels:
-            raise UsageError("Only what a convolutional stage gives can be weighed by place.")
         if any(units < 1 for units in self.hidden):
             raise UsageError(f"Every hidden layer needs at least one unit, got {self.hidden}.")
         if not 0 <= self.dropout < 1:
@@ -166,8 +161,6 @@ def parameter_count(spec: ModelSpec) -> int:
         filters_in = filters
         side = math.ceil(side / strides / (2 if pooled else 1))
     features = side * side * filters_in
-    if spec.weighed:
-        count, features = count + features + filters_in, filters_in
     for units in (*spec.hidden, spec.outputs):
         count += (features + 1) * units
         features = units
@@ -196,8 +189,6 @@ def build(spec: ModelSpec, normalization: Any = None, dtype: str | None = None) 
             x = layers.MaxPooling2D(2, padding="same", dtype=dtype)(x)
         x = normalization(momentum=0.95, dtype=dtype)(x)
         x = layers.ReLU(dtype=dtype)(x)
-    if spec.weighed:
-        x = layers.DepthwiseConv2D(x.shape[1], dtype=dtype)(x)
     x = layers.Flatten(dtype=dtype)(x)
     for units in spec.hidden:
         x = layers.Dense(units, activation="relu", dtype=dtype)(x)
