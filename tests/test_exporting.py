@@ -19,7 +19,7 @@ from digitcli import classifiers, exporting
 from digitcli.data import synthetic
 from digitcli.errors import MissingExtraError, ModelError, OutputError, UsageError
 from digitcli.exporting import parity
-from digitcli.exporting.formats import c, onnx, tflite, tflite_int8
+from digitcli.exporting.formats import onnx, tflite, tflite_int8
 from digitcli.models import PRESETS, build, ensemble
 
 Models = dict[str, Path]
@@ -318,10 +318,10 @@ def test_all_leaves_out_what_a_model_from_elsewhere_cannot_become(
     models: Models, tmp_path: Path, browser: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Its random weights leave many pictures on the fence, where 8 bits may fall to either side.
-    for each in (c, tflite_int8):
-        monkeypatch.setattr(each, "BOUND", parity.Bound(0.5, 1000))
+    monkeypatch.setattr(tflite_int8, "BOUND", parity.Bound(0.5, 1000))
     exports = exporting.export(models["tf1"], "all", tmp_path / "all", DATA)
-    assert {each.format for each in exports} == set(exporting.format_names()) - {"keras"}
+    # It drops out at random, which microcontrollers cannot.
+    assert {each.format for each in exports} == set(exporting.format_names()) - {"keras", "c"}
     assert all(each.path.exists() for each in exports)
 
 

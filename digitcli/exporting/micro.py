@@ -47,6 +47,8 @@ class Micro:
             with native_stderr_hidden():
                 self._run, self._input, self._output = _micro(model)
             self.runtime = "TensorFlow Lite Micro"
+        except RuntimeError as error:
+            raise ModelError(f"{path}: TensorFlow Lite Micro lacks one of its operations: {error}") from error
         except ImportError:
             self._run, self._input, self._output = _reference(model)
             self.runtime = "LiteRT, reference kernels"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from digitcli.classifiers.networks import serving_function
 from digitcli.exporting.formats import tflite, tflite_int8
 from digitcli.exporting.material import Material
 from digitcli.exporting.micro import ARRAY, Micro
@@ -79,8 +81,15 @@ def write(material: Material, path: Path) -> None:
 
 
 def takes(network: Any) -> bool:
-    """Whether a network may be one for microcontrollers."""
-    return sum(int(np.prod(each.shape)) for each in network.variables) <= LARGEST
+    """Whether a network may be one for microcontrollers: small, and without operations that draw at random.
+
+    Graphs of TensorFlow 1 have these where they once dropped out, and TensorFlow Lite Micro has not.
+    """
+    if sum(int(np.prod(each.shape)) for each in network.variables) > LARGEST:
+        return False
+    graph = serving_function(network, batch=1).get_concrete_function().graph.as_graph_def()
+    nodes = chain(graph.node, *(each.node_def for each in graph.library.function))
+    return not any("Random" in node.op for node in nodes)
 
 
 load = Micro
