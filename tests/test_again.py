@@ -38,7 +38,8 @@ def test_a_digit_cut_out_to_its_ink_is_read(digit: str, size: int, inverted: boo
     image = cut_to_its_ink(digit, size)
     result = read(ImageOps.invert(image) if inverted else image)
     assert result.text == digit
-    assert not result.uncertain
+    # A 4 that fills its picture may be an A.
+    assert digit == "4" or not result.uncertain
 
 
 @pytest.mark.parametrize("letter", "AFKRWXmw")
@@ -50,6 +51,13 @@ def test_a_letter_gets_no_digit_or_a_doubtful_one(letter: str) -> None:
 def test_several_digits_at_the_edge_are_all_read() -> None:
     result = read(cut_to_its_ink("708", 60))
     assert (result.text, result.uncertain) == ("708", False)
+
+
+@pytest.mark.parametrize("text", ["89", "53", "37"])
+def test_of_a_neighbour_whose_rest_is_cut_off_nothing_is_read(text: str) -> None:
+    both = ImageOps.expand(cut_to_its_ink(text, 60), 14, 255)
+    assert read(both).text == text
+    assert read(both.crop((28, 0, both.width - 8, both.height))).text == text[1]
 
 
 def test_a_digit_that_is_read_well_is_not_taken_for_all_there_is() -> None:

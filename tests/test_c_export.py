@@ -151,6 +151,6 @@ def test_all_leaves_it_out_for_what_no_microcontroller_holds(
 def test_what_micro_cannot_run_says_so(tmp_path: Path) -> None:
     pytest.importorskip("tflite_micro")
     model = tiny_models.write_tf1(tmp_path / "tf1")
-    with pytest.raises(ModelError, match="cannot be exported to c: .*lacks one of its operations"):
+    with pytest.raises(ModelError, match=r"cannot be exported to c: .*lacks one of its operations"):
         exporting.export(model, "c", tmp_path / "out" / "m.h", DATA)
     assert list((tmp_path / "out").iterdir()) == []

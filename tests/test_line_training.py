@@ -59,7 +59,7 @@ def test_training_reads_what_it_is_shown_and_says_nothing_where_there_is_nothing
         if text == "7":
             pixels[8:13, left - 15 : left + 5] = 20
         drawn.append(Example(strip(pixels), text))
-    model = line_training.train(drawn, seed=1, steps=80)
+    model = line_training.train(drawn, seed=1, steps=160)
     for example in drawn:
         columns = softmax(model(example.pixels[None, ..., None].astype(np.float32)).numpy()[0, 0])
         assert greedy(columns) == example.text

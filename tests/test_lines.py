@@ -7,18 +7,19 @@ import pytest
 
 from digitcli.data import synthetic
 from digitcli.reading.transcript import SIGNS
-from digitcli.simulator import hands, signs, texts
+from digitcli.simulator import hands, lines, signs, texts
 from digitcli.simulator.hands import HEIGHT, LETTER, Bank, Hand, Printer
 from digitcli.simulator.lines import line
-from digitcli.simulator.world_styles import WORLD_STYLES
+from digitcli.simulator.styles import STYLES
+from digitcli.simulator.world_styles import IN_NUMBERS, WORLD_STYLES
 
 DIGITS = synthetic.generate(600, seed=9)
 BANK = Bank(DIGITS.images, DIGITS.labels)
 
 
 def drawn(count: int, seed: int = 3) -> list[tuple[np.ndarray, str]]:
-    lines = [line(np.random.default_rng([seed, index]), BANK) for index in range(count)]
-    return [(each.pixels, each.text) for each in lines]
+    some = [line(np.random.default_rng([seed, index]), BANK) for index in range(count)]
+    return [(each.pixels, each.text) for each in some]
 
 
 def test_the_same_seed_draws_the_same_line() -> None:
@@ -63,6 +64,23 @@ def test_styles_of_the_world_can_be_told_by_name(digit: int) -> None:
     names = [style.name for style in hands.STYLES_OF[digit]]
     assert len(names) == len(set(names))
     assert len(WORLD_STYLES[digit]) >= 2
+
+
+@pytest.mark.parametrize("digit", IN_NUMBERS)
+def test_a_digit_like_a_letter_is_written_only_among_digits(digit: int) -> None:
+    plain = len(STYLES[digit] + WORLD_STYLES[digit])
+    alone = {Hand(np.random.default_rng(seed), None).styles[digit] for seed in range(200)}
+    among = {Hand(np.random.default_rng(seed), None, in_number=True).styles[digit] for seed in range(200)}
+    assert max(alone) < plain
+    assert max(among) >= plain
+
+
+def test_a_digit_of_which_half_is_in_view_counts_and_a_neighbour_s_tail_does_not() -> None:
+    written = lines._write("77", np.random.default_rng(4), None)
+    (left, _), (_, right) = written.lefts, written.rights
+    assert lines._seen(written, round(left + 0.1 * HEIGHT), round(right)) == "77"
+    assert lines._seen(written, round(written.rights[0] - 0.05 * HEIGHT), round(right)) == "7"
+    assert lines._seen(written, 0, round(left)) == ""
 
 
 @pytest.mark.parametrize("write", [texts.amount, texts.number, texts.sum_, texts.with_words])

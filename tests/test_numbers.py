@@ -87,6 +87,18 @@ def test_what_both_readers_say_is_surer_than_what_one_says() -> None:
     assert best([seen("48", 0.9)], found("49", 0.6), whole=False)[1] < alone
 
 
+@pytest.mark.parametrize("mistaken", "?+/(")
+def test_a_digit_that_looks_more_like_a_letter_or_sign_is_read_among_digits(mistaken: str) -> None:
+    view = seen("1832", 0.99)
+    view.columns[3] = 0
+    view.columns[3, [8, SIGNS.index(mistaken)]] = 0.3, 0.7
+    text, confidence = best([view], [], whole=True)
+    assert text == "1832"
+    assert confidence < 0.8
+    view.columns[3, [8, SIGNS.index(mistaken)]] = 0.001, 0.999
+    assert best([view], [], whole=True)[0] == "132"
+
+
 def test_where_they_differ_the_surer_one_is_believed() -> None:
     assert best([seen("48", 0.999)], found("43", 0.4), whole=True)[0] == "48"
     assert best([seen("48", 0.55)], found("49", 0.99), whole=False)[0] == "49"

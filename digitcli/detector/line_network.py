@@ -28,6 +28,9 @@ CONTEXT = 192
 REACH = (3, 5, 5)
 """Columns that each of these sees; dilated ones would not be exported for any width."""
 
+SQUEEZED = 24
+"""Of those that see the whole line at once: one hand, one pen, one paper."""
+
 DROPOUT = 0.15
 """Of the last filters, in training."""
 
@@ -57,6 +60,13 @@ def build(normalization: Any = None, dtype: str | None = None, width: int | None
     def active(hidden: Any) -> Any:
         return layers.ReLU(dtype=dtype)(hidden)
 
+    def heeded(hidden: Any) -> Any:
+        """Squeeze and excitation (Hu et al. 2018): what all of the line tells of each of its parts."""
+        whole = layers.GlobalAveragePooling2D(keepdims=True, dtype=dtype)(hidden)
+        whole = layers.Conv2D(SQUEEZED, 1, activation="relu", dtype=dtype)(whole)
+        share = layers.Conv2D(CONTEXT, 1, activation="sigmoid", dtype=dtype)(whole)
+        return layers.Multiply(dtype=dtype)([hidden, share])
+
     half, wide, quarter, eighth = FILTERS
     picture = layers.Input((HEIGHT, width, 1))
     hidden = layers.Rescaling(1 / 255)(picture)
@@ -70,8 +80,9 @@ def build(normalization: Any = None, dtype: str | None = None, width: int | None
     hidden = active(layers.Add(dtype=dtype)([hidden, convolved(hidden, eighth)]))
     hidden = layers.MaxPooling2D((2, 1), dtype=dtype)(hidden)
     hidden = active(convolved(layers.ZeroPadding2D((0, 1), dtype=dtype)(hidden), CONTEXT, 3, padding="valid"))
+    hidden = heeded(hidden)
     for reach in REACH:
-        more = convolved(hidden, CONTEXT, (1, reach))
+        more = heeded(convolved(hidden, CONTEXT, (1, reach)))
         hidden = active(layers.Add(dtype=dtype)([hidden, more]))
     hidden = layers.Dropout(DROPOUT, noise_shape=(None, 1, 1, CONTEXT), dtype=dtype)(hidden)
     logits = layers.Conv2D(OUTPUTS, 1, dtype="float32")(hidden)

@@ -35,14 +35,14 @@ def view(pixels: Strip, rng: np.random.Generator) -> Strip:
 def _moved(pixels: Strip, rng: np.random.Generator) -> Strip:
     """A little wider or narrower, higher or lower, slanted, and bent."""
     rows, columns = pixels.shape
-    across, down = np.exp(rng.normal(0, 0.1, 2))
-    shear = rng.normal(0, 0.12)
+    across, down = np.exp(rng.normal(0, 0.13, 2))
+    shear = rng.normal(0, 0.16)
     width = max(24, round(columns * across))
     x = (np.arange(width, dtype=np.float32) + 0.5) / np.float32(across) - 0.5 + np.float32(rng.normal(0, 1))
     y = (np.arange(rows, dtype=np.float32)[:, None] - rows / 2) / np.float32(down) + rows / 2
     y = y + np.float32(rng.normal(0, 1.2))
     cells = (2 + rows // _CELL, 2 + width // _CELL)
-    push = rng.uniform(0, 1.8)
+    push = rng.uniform(0, 2.2)
     bent = [
         cv2.resize(
             rng.normal(0, push, cells).astype(np.float32), (width, rows), interpolation=cv2.INTER_CUBIC

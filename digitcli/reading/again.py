@@ -53,7 +53,7 @@ less than a digit there, or more."""
 _LEARNT = 2.0
 """Power of the probabilities of a classifier that has learnt somebody's own digits, which it is used for."""
 
-_NONE = {False: 5.0, True: 4.0}
+_NONE = {False: 7.0, True: 5.5}
 """Odds of there being no digit among what is doubtful at first sight and, true, where ink is cut off as well,
 against those among all pictures."""
 
@@ -62,6 +62,10 @@ _SEVERAL = 0.03
 
 _ONE_OF_THEM = 0.1
 """Of a digit's sureness that is left where others seem to stand beside it."""
+
+_NEIGHBOUR, _NARROW, _REACHES = 0.1, 1.2, 0.03
+"""Weight of two digits in a picture that is narrower than two, in its heights, and whose edge one of them
+reaches, in the same: it was cut out round one digit, more likely than round both."""
 
 
 def look_again(
@@ -97,8 +101,18 @@ def surer(one: One, image: Image.Image, probabilities: Probabilities) -> list[Nu
     numbers = read_numbers(image, probabilities)
     several = sum(len(number.digits) for number in numbers) > 1
     together = math.prod(number.confidence for number in numbers)
+    together *= _NEIGHBOUR if _shows_a_neighbour(image, numbers) else 1
     alone = one.sureness * (_ONE_OF_THEM if one.several else 1)
     return numbers if several and together > alone else []
+
+
+def _shows_a_neighbour(image: Image.Image, numbers: list[Number]) -> bool:
+    """Whether a picture of two digits is one of a digit with a neighbour in view."""
+    if len(numbers) != 1 or len(numbers[0].digits) != 2 or image.width >= _NARROW * image.height:
+        return False
+    spans = [(digit.box[0], digit.box[0] + digit.box[2]) for digit in numbers[0].digits]
+    room = _REACHES * image.height
+    return min(spans)[0] <= room or max(end for _, end in spans) >= image.width - room
 
 
 def _is_settled(image: Image.Image, one: One, whole: One) -> bool:

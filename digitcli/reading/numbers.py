@@ -23,7 +23,16 @@ from digitcli.reading.digit import Digit
 from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.likelihood import Probabilities
 from digitcli.reading.line import View
-from digitcli.reading.transcript import LETTER, Place, aligned, greedy, likeliest, likelihoods, of_digits
+from digitcli.reading.transcript import (
+    LETTER,
+    SIGNS,
+    Place,
+    aligned,
+    greedy,
+    likeliest,
+    likelihoods,
+    of_digits,
+)
 
 _TALL = 0.3
 """Of the picture's height, from which on a line of digits is all there is, and the whole picture is read."""
@@ -62,13 +71,19 @@ _OVERLOOKED = 0.2
 _SETTLED = 0.9
 """Confidence of a number from which on other views of its line changed none of 900."""
 
-_FOLLOWED = 4
+_FOLLOWED = 8
 """Texts of each view that are considered."""
+
+_RARE, _NONE = 0.2, 0.4
+"""Weight of signs other than those of amounts, and of there being none: the line readers learnt from more of
+both than stands in the world's numbers, and so leave out digits that look like a letter or a sign."""
+
+_WEIGHTS = np.array([1.0 if sign in "0123456789.,'-:=" else _RARE for sign in SIGNS] + [_NONE], np.float32)
 
 _UNPAIRED = 0.05
 """Weight of a text with a bracket that has no other."""
 
-_UNANIMOUS, _IMPOSSIBLE = 0.3, 1e-9
+_UNANIMOUS, _IMPOSSIBLE = 0.5, 1e-9
 """Weight of the geometric mean of what the views say, and what is left to a text in each of them."""
 
 _EXPECTED, _FITTING = 40, 16
@@ -128,7 +143,7 @@ def _number(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Exp
     if confidence < _SETTLED:
         views += line.views(image, windows, line.LEANING)
         text, confidence = best(views, found, whole, expect)
-    marked = [(view, place) for view in views[:1] for place in aligned(of_digits(view.columns), text)]
+    marked = [(view, place) for view in views[:1] for place in aligned(_digits(view), text)]
     if len(marked) != len(text):  # more digits than the line reader has room for
         return Number(tuple(found), "".join(str(digit.digit) for digit in found), confidence)
     digits = _placed(image, marked, found, confidence)
@@ -146,7 +161,7 @@ def best(
     """
     by_itself = "".join(str(digit.digit) for digit in found)
     sureness = min(math.prod(digit.confidence for digit in found), _TRUSTED[whole]) if found else 0.5
-    each = [of_digits(view.columns) for view in views]
+    each = [_digits(view) for view in views]
     said = _said(
         each, {text for columns in each for text in list(likeliest(columns))[:_FOLLOWED]} | {by_itself}
     )
@@ -155,6 +170,12 @@ def best(
         return text, confidence
     said |= _said(each, _fitting(each[: len(_ROOMS) * len(line.MODELS)], expect) - said.keys())
     return _weighed(said, by_itself, sureness, whole, expect)
+
+
+def _digits(view: View) -> NDArray[np.float32]:
+    """(columns, 11): of a number's digits, and of none."""
+    weighed = view.columns * _WEIGHTS
+    return of_digits(weighed / weighed.sum(axis=1, keepdims=True))
 
 
 def _said(each: Sequence[NDArray[np.float32]], texts: Set[str]) -> dict[str, NDArray[np.float64]]:

@@ -19,7 +19,7 @@ from digitcli.simulator import signs, typefaces, writing
 from digitcli.simulator.letters import LETTERS
 from digitcli.simulator.strokes import fit_box, handwrite, split
 from digitcli.simulator.styles import STYLES, Style
-from digitcli.simulator.world_styles import WORLD_STYLES
+from digitcli.simulator.world_styles import IN_NUMBERS, WORLD_STYLES
 
 HEIGHT = 64
 """Pixels of a digit."""
@@ -36,7 +36,7 @@ _FLATTER = 0.55
 _DOUBTFUL = 0.25
 """Of its weight that a style keeps which is clear only from what stands beside it."""
 
-STYLES_OF = [STYLES[digit] + WORLD_STYLES[digit] for digit in range(CLASSES)]
+STYLES_OF = [STYLES[digit] + WORLD_STYLES[digit] + IN_NUMBERS.get(digit, ()) for digit in range(CLASSES)]
 
 LETTER_STYLES = (
     *LETTERS,
@@ -113,9 +113,9 @@ class Bank:
 
 
 class Hand:
-    """Somebody. bank: to write with MNIST's digits; None: with drawn strokes."""
+    """Somebody. bank: to write with MNIST's digits; None: with drawn strokes. in_number: digits only."""
 
-    def __init__(self, rng: np.random.Generator, bank: Bank | None) -> None:
+    def __init__(self, rng: np.random.Generator, bank: Bank | None, *, in_number: bool = False) -> None:
         self.rng = rng
         self.bank = bank
         self.pen = float(np.exp(rng.uniform(np.log(1.8), np.log(11))))
@@ -124,7 +124,8 @@ class Hand:
         self.shear = float(rng.normal(0.12, 0.22))
         self.hurry = float(rng.uniform(0, 4)) if rng.uniform() < 0.6 else 0.0
         self.nib = float(rng.uniform(0.25, 1)) if rng.uniform() < 0.3 else 0.0
-        self.styles = [_style(digit, rng) for digit in range(CLASSES)]
+        self.in_number = in_number
+        self.styles = [_style(digit, rng, in_number) for digit in range(CLASSES)]
         if bank is not None:
             self.pen = 3 + 0.9 * self.sort
 
@@ -161,7 +162,7 @@ class Hand:
 
     def _drawn(self, digit: int) -> Glyph:
         rng = self.rng
-        style = self.styles[digit] if rng.uniform() < 0.8 else _style(digit, rng)
+        style = self.styles[digit] if rng.uniform() < 0.8 else _style(digit, rng, self.in_number)
         paths, order = _paths(digit, style)
         near = int(np.clip(rng.normal((self.slant + 0.5) / _SLANTS, 0.12), 0, 0.999) * len(order))
         path = paths[order[near]] + _bent(paths[order[near]], rng)
@@ -363,14 +364,15 @@ def _swayed(glyph: Glyph, shear: float, rng: np.random.Generator) -> Glyph:
     return cropped(np.asarray(bent, np.uint8), line) if bent.any() else glyph
 
 
-def _style(digit: int, rng: np.random.Generator) -> int:
+def _style(digit: int, rng: np.random.Generator, in_number: bool) -> int:
     """The index of a way to write a digit, rarer ones more often than in MNIST."""
     doubtful = writing.AMBIGUOUS.get(digit, ())
+    styles = STYLES_OF[digit] if in_number else STYLES[digit] + WORLD_STYLES[digit]
     weights = np.array(
         [
             writing.UPSTROKES.get(style.name, style.weight) ** _FLATTER
             * (_DOUBTFUL if style.name in doubtful else 1)
-            for style in STYLES_OF[digit]
+            for style in styles
         ]
     )
     return int(rng.choice(len(weights), p=weights / weights.sum()))

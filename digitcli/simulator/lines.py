@@ -13,10 +13,12 @@ from digitcli.simulator.grounds import ground, jpeg
 from digitcli.simulator.hands import HEIGHT, LETTER, Bank, Glyph, Hand, Printer, Scribe, Writer
 from digitcli.simulator.page import log_uniform, noise
 
-LEAST_SEEN, BARELY_SEEN = 0.72, 0.4
-"""Of a digit's width within the picture from which on it counts, and up to which it does not."""
+LEAST_SEEN = 0.5
+"""Of a sign's ink within the picture from which on it counts."""
 
 _DIGITS = "0123456789"
+_OF_NUMBERS, _PLAIN = frozenset("0123456789.,'-"), 3
+"""Signs of a line in which all else is a digit, and how many digits that takes."""
 
 Box = tuple[int, int, int, int]
 
@@ -40,6 +42,7 @@ class _Written:
     text: str
     lefts: list[float]
     rights: list[float]
+    spread: list[NDArray[np.float64]]
     line: float
 
 
@@ -140,7 +143,7 @@ def _write(text: str, rng: np.random.Generator, bank: Bank | None) -> _Written:
     raised = rng.uniform(0, 1) * (rng.uniform() < 0.4)
     flat = np.exp(rng.uniform(0, 0.6)) if small_zeros < 1 else 1.0
     tail = len(text) - len(text.rstrip("0-=.,/#:")) if small_zeros < 1 else 0
-    spread = 0.02 if isinstance(hand, Printer) else rng.uniform(0.02, 0.14)
+    spread = 0.02 if isinstance(hand, Printer) else rng.uniform(0.02, 0.18)
     glyphs: list[tuple[Glyph, float, float]] = []
     for place, sign in enumerate(text):
         size = float(np.clip(np.exp(rng.normal(0, spread)), 0.7, 1.4))
@@ -165,9 +168,14 @@ def _somebody(text: str, rng: np.random.Generator, bank: Bank | None) -> Writer:
     kind = rng.uniform()
     if kind < (0.35 if text == LETTER else 0.12):
         return Printer(rng)
-    if kind < (0.7 if text == LETTER else 0.34) and typefaces.written():
+    if kind < (0.7 if text == LETTER else 0.3) and typefaces.written():
         return Scribe(rng)
-    return Hand(rng, bank if kind < 0.67 else None)
+    return Hand(rng, bank if kind < 0.58 else None, in_number=_is_number(text))
+
+
+def _is_number(text: str) -> bool:
+    """Whether what stands beside a digit leaves no doubt that it is one."""
+    return sum(sign in _DIGITS for sign in text) >= _PLAIN and set(text) <= _OF_NUMBERS
 
 
 def _widened(glyph: Glyph, times: float) -> Glyph:
@@ -182,7 +190,7 @@ def _side_by_side(
     hand: Writer,
     rng: np.random.Generator,
 ) -> _Written:
-    spacing = rng.uniform(-0.08, 0.14) if rng.uniform() < 0.5 else rng.uniform(0.05, 0.45)
+    spacing = rng.uniform(-0.12, 0.14) if rng.uniform() < 0.65 else rng.uniform(0.05, 0.45)
     if isinstance(hand, Printer):
         spacing = rng.uniform(0.06, 0.2)
     elif rng.uniform() < 0.1:
@@ -196,7 +204,7 @@ def _side_by_side(
     base = 2.6 * HEIGHT
     placed = []
     ends: list[tuple[tuple[float, float], tuple[float, float]] | None] = []
-    lefts, rights = [], []
+    lefts, rights, spread = [], [], []
     for index, (sign, (glyph, size, up)) in enumerate(zip(text, glyphs, strict=True)):
         ink = glyph.ink
         if sign == "0" and index and text[index - 1] == "0" and rng.uniform() < joined:
@@ -214,6 +222,7 @@ def _side_by_side(
         placed.append((ink, round(left), round(top)))
         lefts.append(x)
         rights.append(x + inner_right - inner_left)
+        spread.append(ink[:, inner_left:inner_right].sum(axis=0, dtype=np.float64))
         ends.append(
             (
                 (left + glyph.ends[0][0] * size, top + glyph.ends[0][1] * size),
@@ -235,7 +244,7 @@ def _side_by_side(
         one, other = ends[index], ends[index + 1]
         if one and other and text[index] in "056" and text[index + 1] in _DIGITS and rng.uniform() < joined:
             _join(canvas, one[1], other[0], hand, rng)
-    return _Written(canvas, text, lefts, rights, base)
+    return _Written(canvas, text, lefts, rights, spread, base)
 
 
 def _stamp(canvas: NDArray[np.uint8], ink: NDArray[np.uint8], left: int, top: int) -> None:
@@ -339,9 +348,9 @@ def _taken(pixels: NDArray[np.float32], small: float, rng: np.random.Generator) 
 def _seen(written: _Written, left: int, right: int) -> str:
     """The signs of which enough is in view; runs of letters as one."""
     seen = ""
-    for sign, start, end in zip(written.text, written.lefts, written.rights, strict=True):
-        share = (min(end, right) - max(start, left)) / max(end - start, 1)
-        if share < LEAST_SEEN or (sign == LETTER and seen.endswith(LETTER)):
+    for sign, start, ink in zip(written.text, written.lefts, written.spread, strict=True):
+        shown = ink[max(0, round(left - start)) : max(0, round(right - start))].sum()
+        if shown < LEAST_SEEN * ink.sum() or (sign == LETTER and seen.endswith(LETTER)):
             continue
         seen += sign
     return seen

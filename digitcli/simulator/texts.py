@@ -17,10 +17,10 @@ def amount(rng: np.random.Generator) -> str:
         whole = _grouped(whole, ".,'"[rng.choice(3, p=[0.65, 0.28, 0.07])])
     if rng.uniform() < 0.12:
         whole += ".,"[rng.integers(2)] + _digits(rng, 2)
-    before = rng.choice(["", "$", "#", "-", "=", "*", LETTER], p=[0.81, 0.04, 0.03, 0.04, 0.02, 0.02, 0.04])
+    before = rng.choice(["", "$", "#", "-", "=", "*", LETTER], p=[0.83, 0.04, 0.03, 0.04, 0.02, 0.02, 0.02])
     after = rng.choice(
         ["", "-", "=", ".-", ".", ",-", ",", "--", "#", "/", ":", "*", LETTER],
-        p=[0.45, 0.11, 0.1, 0.09, 0.08, 0.03, 0.03, 0.01, 0.02, 0.01, 0.01, 0.01, 0.05],
+        p=[0.47, 0.11, 0.1, 0.09, 0.08, 0.03, 0.03, 0.01, 0.02, 0.01, 0.01, 0.01, 0.03],
     )
     return str(before + whole + after)
 
