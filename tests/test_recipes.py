@@ -83,7 +83,7 @@ def test_forms(recipe: str, tmp_path: Path) -> None:
     (tmp_path / "sheets").mkdir()
     sheet = Image.open(tmp_path / "filled.jpg")
     struck = sheet.copy()
-    ImageDraw.Draw(struck).line((420, 500, 560, 465, 430, 470, 565, 500), (30, 40, 130), 6)  # its quantity
+    ImageDraw.Draw(struck).line((420, 500, 560, 465), (30, 40, 130), 6)  # its quantity
     sheet.save(tmp_path / "sheets" / "three.tif", save_all=True, append_images=[sheet.rotate(3), struck])
     meter = Image.new("L", (400, 200), 240)
     ImageDraw.Draw(meter).text((140, 80), "120", 30, ImageFont.load_default(56))
@@ -92,7 +92,7 @@ def test_forms(recipe: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     target = re.search(r"--output ([\w.-]+)", recipe)
     told = (tmp_path / target[1]).read_text() if target else done.stdout
-    assert any(each in told for each in ("8061975", "120", "361\t141\t419\t71", "three.tif[3]\tquantity"))
+    assert any(each in told for each in ("8061975", "120", "361\t141\t419\t71"))
 
 
 def test_learning(folder: Path) -> None:
