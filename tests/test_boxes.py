@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageDraw
 
-from digitcli.images.boxes import LOOKS, SURROUNDINGS, in_box
+from digitcli.images.boxes import LOOKS, SURROUNDINGS, in_box, tightened
 from digitcli.images.preprocess import to_mnist
+from digitcli.reading.digit import cutting
 
 
 def picture(size: tuple[int, int] = (120, 120), paper: int = 255) -> Image.Image:
@@ -145,3 +146,30 @@ def test_what_lies_in_its_own_box_alone_stays_however_large_the_other_one_is() -
     beside = np.array([[79, -140, 479, 260]], np.float32)
     (_, (_, _, right, _)), *_ = in_box(picture(), SEVEN, beside)
     assert right == pytest.approx(79, abs=1)
+
+
+@given(st.tuples(*[st.floats(-12, 4)] * 2), st.tuples(*[st.floats(-4, 12)] * 2), st.sampled_from([0, 255]))
+def test_a_loose_box_is_tightened_to_the_ink(
+    before: tuple[float, float], after: tuple[float, float], paper: int
+) -> None:
+    loose = SEVEN + np.array([*before, *after], np.float32)
+    crowded = picture(paper=paper)
+    ImageDraw.Draw(crowded).line([(0, 10), (0, 110)], fill=255 - paper, width=9)
+    assert tightened(crowded, loose) == pytest.approx((40, 20, 80, 100), abs=3)
+
+
+@given(
+    hnp.arrays(np.uint8, st.tuples(st.integers(1, 60), st.integers(1, 60))),
+    st.tuples(*[st.floats(-20, 70)] * 2, *[st.floats(1, 60)] * 2),
+)
+@settings(deadline=None, max_examples=60)
+def test_any_box_is_tightened_and_cut_out_later_as_at_once(
+    pixels: np.ndarray, place: tuple[float, ...]
+) -> None:
+    image = Image.fromarray(pixels)
+    left, top, width, height = place
+    box = np.array([left, top, left + width, top + height], np.float32)
+    assert np.isfinite(tightened(image, box)).all()
+    others = np.stack([box, box + 7])
+    at_once = next((look for look, _ in in_box(image, box, others)), np.zeros((28, 28)))
+    assert np.array_equal(cutting(image, box, others).pixels, at_once)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from digitcli import classifiers, runs
@@ -49,6 +52,35 @@ def test_a_number_is_read_with_its_digits_where_they_are(text: str) -> None:
     assert number.confidence > 0.8
     lefts = [digit.box[0] for digit in number.digits]
     assert lefts == sorted(lefts)
+
+
+def test_where_detector_and_line_readers_say_the_same_no_digit_is_classified() -> None:
+    def never(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        raise AssertionError("was asked")
+
+    (number,) = read_numbers(written("40825"), never)
+    assert (number.text, number.confidence > 0.95) == ("40825", True)
+    (as_always,) = many.read_many(written("40825"), PROBABILITIES)
+    for digit, other in zip(number.digits, as_always, strict=True):
+        assert digit.box == pytest.approx(other.box, abs=3)
+        assert np.abs(digit.pixels.astype(int) - other.pixels).mean() < 8
+
+
+def test_where_they_do_not_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    def counted(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        nonlocal asked
+        asked += len(images)
+        return PROBABILITIES(images)
+
+    page = written("40825")
+    boxes = many.find_closely(page)
+    turned = replace(boxes, probabilities=np.roll(boxes.probabilities, 1, axis=1))
+    monkeypatch.setattr(many, "find_closely", lambda _: turned)
+    (number,) = read_numbers(page, counted)
+    assert asked >= 5
+    assert number.text == "40825"
 
 
 @pytest.mark.parametrize("text", ["3.14", "12-05", "7+8=15"])
@@ -117,8 +149,10 @@ def test_digits_at_the_ends_that_were_not_found_are_read_by_the_line_reader(
 ) -> None:
     page = Image.new("L", (900, 700), 255)
     page.paste(written("27503"), (300, 250))
-    (row,) = many.read_many(page, PROBABILITIES)
-    monkeypatch.setattr(many, "read_many", lambda *_: [row[kept]])
+    boxes = many.find_closely(page)
+    some = np.zeros(len(boxes), bool)
+    some[np.argsort(boxes.boxes[:, 0])[kept]] = True
+    monkeypatch.setattr(many, "find_closely", lambda _: boxes.only(some))
     (number,) = read_numbers(page, PROBABILITIES)
     assert number.text == "27503"
 

@@ -331,12 +331,12 @@ def test_what_turns_out_to_be_several_digits_is_read_so(monkeypatch: pytest.Monk
 
 
 def test_several_that_take_too_long_are_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def endless(image: Image.Image, probabilities: Probabilities) -> None:
+    def endless(*_: Any) -> None:
         while True:
             pass
 
     monkeypatch.setattr(prediction, "read_one", as_several)
-    monkeypatch.setattr(many, "read_many", endless)
+    monkeypatch.setattr(many, "find_closely", endless)
     (result,) = results(page("171"), time_limit=0.2)
     assert result.error == "page.png takes longer than 0.2 s to read. Allow more with --time-limit SECONDS."
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.convention import CLASSES
-from digitcli.images.boxes import NO_BOXES, in_box
+from digitcli.images.boxes import NO_BOXES, in_box, tightened
 from digitcli.images.ink import Box
 from digitcli.reading.beside import without_what_stands_beside
-from digitcli.reading.digit import Digit
+from digitcli.reading.digit import Digit, cutting
 from digitcli.reading.find import GLANCE, Found, distinct, find
 from digitcli.reading.likelihood import Probabilities, seen_twice
 
@@ -25,6 +26,9 @@ _DOUBT = 0.01
 
 _SETTLED = 0.8
 """Probability, by detector and classifier together, from which on no other look at a digit is taken."""
+
+_AT_ONCE = 0.4
+"""Probability of each digit, by the detector, from which on a line reader that says the same is enough."""
 
 _LOOKED_AT = 0.15
 """Score from which on what was found tells where to look closer."""
@@ -52,13 +56,16 @@ Look = tuple[NDArray[np.uint8], Box]
 """As from `in_box`."""
 
 
-def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Digit]]:
+def read_many(
+    image: Image.Image, probabilities: Probabilities, found: Found | None = None
+) -> list[list[Digit]]:
     """The digits of a picture: lines from top to bottom, in each its digits from left to right.
 
-    image: mode L or RGB. probabilities: a classifier, (n, 28, 28) uint8 to (n, 10).
-    Lines may be slanted, digits broken or touching. An empty list where there are none.
+    image: mode L or RGB. probabilities: a classifier, (n, 28, 28) uint8 to (n, 10). found: what may be digits
+    in it, if that is known. Lines may be slanted, digits broken or touching. An empty list where there are
+    none.
     """
-    found = find_closely(image)
+    found = find_closely(image) if found is None else found
     likely = found.only(found.scores >= LIKELY)
     digits = [
         Digit(int(each.row.argmax()), float(each.row.max()), each.box, each.pixels)
@@ -72,6 +79,24 @@ def read_many(image: Image.Image, probabilities: Probabilities) -> list[list[Dig
     once = distinct(boxes, same=1)
     rows = [[digits[once[index]] for index in line] for line in lines(boxes[once])]
     return without_what_stands_beside(rows, image)
+
+
+def found_at_once(image: Image.Image, found: Found) -> list[list[Digit]]:
+    """The same as the detector alone has them, where it is sure of all; else none.
+
+    image, found: as for `read_many`.
+    """
+    likely = found.only(found.scores >= LIKELY)
+    sure = likely.scores * likely.probabilities.max(axis=1, initial=0)
+    if not len(likely) or sure.min() < _AT_ONCE:
+        return []
+    digits = []
+    for box, named, confidence in zip(likely.boxes, likely.probabilities, sure.tolist(), strict=True):
+        left, top, right, bottom = tightened(image, box)
+        ink = left, top, right - left, bottom - top
+        digits.append(Digit(int(named.argmax()), confidence, ink, cutting(image, box, likely.boxes)))
+    rows = [[digits[index] for index in line] for line in lines(likely.boxes)]
+    return rows if without_what_stands_beside(rows, image) == rows else []
 
 
 @dataclass(frozen=True)
@@ -164,7 +189,7 @@ def _window(found: Found, size: tuple[int, int]) -> Box | None:
     return left, top, right, bottom
 
 
-def lines(boxes: NDArray[np.intp]) -> list[list[int]]:
+def lines(boxes: NDArray[np.number[Any]]) -> list[list[int]]:
     """Boxes (n, 4) as lines from top to bottom: the indices in each, from left to right."""
     rows: list[list[int]] = []
     for index in np.argsort(boxes[:, 0] + boxes[:, 2], kind="stable").tolist():
@@ -176,7 +201,7 @@ def lines(boxes: NDArray[np.intp]) -> list[list[int]]:
     return sorted(rows, key=lambda row: float(boxes[row[0], [1, 3]].mean()))
 
 
-def _beside(a: NDArray[np.intp], b: NDArray[np.intp]) -> float:
+def _beside(a: NDArray[np.number[Any]], b: NDArray[np.number[Any]]) -> float:
     """How much of the lower of two boxes lies beside the other, 0-1."""
     shared = min(a[3], b[3]) - max(a[1], b[1])
     return float(shared / max(min(a[3] - a[1], b[3] - b[1]), 1))

@@ -71,6 +71,9 @@ _OVERLOOKED = 0.2
 _SETTLED = 0.9
 """Confidence of a number from which on other views of its line changed none of 900."""
 
+_AT_ONCE = 0.95
+"""Confidence of a number as the detector found it from which on no other text is considered."""
+
 _FOLLOWED = 8
 """Texts of each view that are considered."""
 
@@ -128,11 +131,33 @@ def read_numbers(image: Image.Image, probabilities: Probabilities, expect: Expec
 
     probabilities: a classifier, (n, 28, 28) uint8 to (n, 10). expect: what is known of each number.
     """
-    rows = many.read_many(image, probabilities)
-    if whole := _is_one_line(image, rows):
-        rows = [sorted((digit for row in rows for digit in row), key=lambda digit: digit.box[0])]
+    boxes = many.find_closely(image)
+    rows, whole = _lines(image, many.found_at_once(image, boxes))
+    at_once = [_at_once(image, row, whole, expect) for row in rows if row]
+    if at_once and all(at_once):
+        return [number for number in at_once if number]
+    rows, whole = _lines(image, many.read_many(image, probabilities, boxes))
     numbers = (_number(image, row, whole, expect) for row in rows)
     return [each for each in numbers if each.digits]
+
+
+def _lines(image: Image.Image, rows: list[list[Digit]]) -> tuple[list[list[Digit]], bool]:
+    """The digits line by line, and whether the picture is nothing but one line."""
+    if whole := _is_one_line(image, rows):
+        rows = [sorted((digit for row in rows for digit in row), key=lambda digit: digit.box[0])]
+    return rows, whole
+
+
+def _at_once(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Expect) -> Number | None:
+    """A line's number if the line readers see just what the detector found; as for `best`."""
+    text = "".join(str(digit.digit) for digit in found)
+    if not expect.fits(text):
+        return None
+    views = line.views(image, _windows(image, found, whole)[:1], line.UPRIGHT)
+    said = _said([_digits(view) for view in views], {text})
+    sureness = min(math.prod(digit.confidence for digit in found), _TRUSTED[whole])
+    _, confidence = _weighed(said, text, sureness, whole, ANY)
+    return _as_seen(image, views, text, found, confidence) if confidence >= _AT_ONCE else None
 
 
 def _number(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Expect) -> Number:
@@ -143,6 +168,13 @@ def _number(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Exp
     if confidence < _SETTLED:
         views += line.views(image, windows, line.LEANING)
         text, confidence = best(views, found, whole, expect)
+    return _as_seen(image, views, text, found, confidence)
+
+
+def _as_seen(
+    image: Image.Image, views: Sequence[View], text: str, found: Sequence[Digit], confidence: float
+) -> Number:
+    """A text with where its digits stand. found: as for `best`."""
     marked = [(view, place) for view in views[:1] for place in aligned(_digits(view), text)]
     if len(marked) != len(text):  # more digits than the line reader has room for
         return Number(tuple(found), "".join(str(digit.digit) for digit in found), confidence)
@@ -167,6 +199,9 @@ def best(
     )
     text, confidence = _weighed(said, by_itself, sureness, whole, ANY)
     if not expect or (confidence >= _SETTLED and expect.fits(text)):
+        return text, confidence
+    text, confidence = _weighed(said, by_itself, sureness, whole, expect)
+    if confidence >= _SETTLED:
         return text, confidence
     said |= _said(each, _fitting(each[: len(_ROOMS) * len(line.MODELS)], expect) - said.keys())
     return _weighed(said, by_itself, sureness, whole, expect)
@@ -306,18 +341,14 @@ def _placed(
     middles = [_across(view, (place.first + place.last + 1) / 2) for view, place in marked]
     tall = float(np.median([digit.box[3] for digit in found])) if found else 0.0
     top = float(np.median([digit.box[1] for digit in found])) if found else 0.0
+    as_found = [place.sign for _, place in marked] == [str(digit.digit) for digit in found]
     digits = []
     for index, (view, place) in enumerate(marked):
         columns = view.columns[place.first : place.last + 1, int(place.sign)]
         sure = max(float(columns.max()), together)
-        near = [
-            digit
-            for digit in found
-            if digit.box[0] <= middles[index] <= digit.box[0] + digit.box[2]
-            and str(digit.digit) == place.sign
-        ]
+        near = found[index : index + 1] if as_found else _near(found, middles[index], place.sign)
         if near:
-            digits.append(Digit(near[0].digit, sure, near[0].box, near[0].pixels))
+            digits.append(Digit(near[0].digit, sure, near[0].box, near[0].shown))
             continue
         height = tall or 0.8 * (view.window[3] - view.window[1])
         start = (middles[index - 1] + middles[index]) / 2 if index else middles[index] - 0.4 * height
@@ -333,6 +364,15 @@ def _placed(
         box = (max(0, int(start)), max(0, int(above)), max(1, round(end - start)), max(1, round(height)))
         digits.append(Digit(int(place.sign), sure, box, pixels))
     return digits
+
+
+def _near(found: Sequence[Digit], middle: float, sign: str) -> list[Digit]:
+    """Those of a sign that stand where it was seen."""
+    return [
+        digit
+        for digit in found
+        if digit.box[0] <= middle <= digit.box[0] + digit.box[2] and str(digit.digit) == sign
+    ]
 
 
 def _across(view: View, column: float) -> float:
