@@ -1,6 +1,7 @@
 """How fast `digitcli predict` reads thousands of pictures, and in how much memory.
 
-    python benchmarks/batch.py [--pngs 10000] [--photos 2000] [--many 100000] [--keras 300]
+    python benchmarks/batch.py [--pngs 10000] [--photos 2000] [--numbers 400] [--many 100000]
+                               [--keras 300] [--before PYTHON]
 
 - PNGs of 28x28, synthetic digits, all different, with the bundled model, against a loop of Keras's
   `model.predict` over single pictures with the default network. Keras's import and start are not counted,
@@ -8,6 +9,8 @@
 - Photos of 3000x4000, JPEGs as phones make them, against what Pillow takes to decode the same files in draft
   mode, at the same scale, in as many processes as there are cores. To spare the disk, few of them differ; the
   others are hard links to these, so all come from the file cache, for both sides.
+- Pictures of 640x480 with a number of five digits, of the simulator's kinds, with `--many`; and by another
+  digitcli, the one of --before's Python, in the same run.
 - The peak memory of `digitcli predict` and its processes together, for --pngs and for --many pictures, the
   latter hard links to the former.
 
@@ -30,15 +33,16 @@ from pathlib import Path
 
 import numpy as np
 from cold_start import conditions, train_small_run
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from digitcli.data import synthetic
 from digitcli.reading.prediction import LEAST_SIDE
 from digitcli.runs import BUNDLED, KERAS_MODEL
+from digitcli.simulator import KINDS, picture
 
 HERE = Path(__file__).parent
 PACKAGES = ("digitcli", "ai-edge-litert", "keras", "tensorflow", "numpy", "pillow")
-PHOTO = (3000, 4000)
+PHOTO, NUMBER = (3000, 4000), (640, 480)
 
 KERAS_LOOP = """\
 import sys, time
@@ -152,6 +156,18 @@ def write_photos(folder: Path, count: int, different: int) -> None:
     link(originals, folder, count)
 
 
+def write_numbers(folder: Path, count: int) -> None:
+    """Numbers of five digits on all kinds of paper, kinds in turn."""
+    folder.mkdir()
+    for index in range(count):
+        rng = np.random.default_rng([7, index])
+        text = "".join(map(str, rng.integers(10, size=5)))
+        drawn = picture(list(KINDS)[index % len(KINDS)], text, rng, tallest=NUMBER[1] / 3).image
+        paper = drawn.convert("RGB").resize((1, 1)).getpixel((0, 0))
+        page = ImageOps.pad(drawn.convert("RGB"), NUMBER, color=paper)
+        page.save(folder / f"{index:06}.jpg", quality=90)
+
+
 def link(originals: Sequence[Path], folder: Path, count: int) -> None:
     """Fills a folder up to so many pictures with hard links."""
     folder.mkdir(exist_ok=True)
@@ -163,25 +179,16 @@ def link(originals: Sequence[Path], folder: Path, count: int) -> None:
 def measure(options: argparse.Namespace, work: Path) -> dict[str, Measured]:
     """All rows of the table."""
     run_of_keras = train_small_run(work)
-    pngs, photos, many = work / "pngs", work / "photos", work / "many"
+    pngs, photos, many, numbers = (work / name for name in ("pngs", "photos", "many", "numbers"))
+    write_numbers(numbers, options.numbers)
     write_pngs(pngs, options.pngs)
     write_photos(photos, options.photos, min(options.different, options.photos))
     link(sorted(pngs.iterdir()), many, options.many)
 
-    def predict(folder: Path, count: int) -> Measured:
+    def predict(folder: Path, count: int, *more: str, python: str = sys.executable) -> Measured:
         target = work / "results.csv"
-        command = [
-            sys.executable,
-            "-m",
-            "digitcli",
-            "predict",
-            folder,
-            "--model",
-            BUNDLED,
-            "--output",
-            target,
-        ]
-        result = run([*command, "--force"], count)
+        command = [python, "-m", "digitcli", "predict", folder, "--model", BUNDLED, "--output", target]
+        result = run([*command, "--force", *more], count)
         assert target.read_text().count("\n") == count + 1
         return result
 
@@ -191,7 +198,14 @@ def measure(options: argparse.Namespace, work: Path) -> dict[str, Measured]:
     loop = subprocess.run(keras, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
     pillow = [sys.executable, work / "pillow_drafts.py", photos, str(LEAST_SIDE)]
     run(pillow, options.photos)  # fills the file cache
+    before = (
+        {"numbers before": predict(numbers, options.numbers, "--many", python=options.before)}
+        if options.before
+        else {}
+    )
     return {
+        "numbers": predict(numbers, options.numbers, "--many"),
+        **before,
         "28x28 PNGs": predict(pngs, options.pngs),
         "Keras loop": Measured(options.keras, round(float(loop), 3)),
         "phone JPEGs": predict(photos, options.photos),
@@ -206,6 +220,8 @@ def main() -> None:
     parser.add_argument("--pngs", type=int, default=10_000)
     parser.add_argument("--photos", type=int, default=2_000)
     parser.add_argument("--different", type=int, default=36, help="photos that differ")
+    parser.add_argument("--numbers", type=int, default=400)
+    parser.add_argument("--before", help="a Python with another digitcli, to read the numbers too")
     parser.add_argument("--many", type=int, default=100_000)
     parser.add_argument("--keras", type=int, default=300, help="pictures for the Keras loop")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "batch.json")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from digitcli import classifiers, runs
-from digitcli.reading import again
-from digitcli.reading.one import read_one
+from digitcli.reading import again, close_up
+from digitcli.reading.close_up import OUTCOMES
+from digitcli.reading.one import One, read_one
 from digitcli.reading.prediction import Prediction, predict
 from digitcli.simulator import KINDS, picture
 from digitcli.simulator.typefaces import faces
@@ -72,16 +72,30 @@ def rows_of(digit: int, sure: float) -> Callable[[NDArray[np.uint8]], NDArray[np
     return lambda images: np.repeat(row[None], len(images), axis=0)
 
 
-def test_where_a_network_doubts_the_one_of_close_ups_is_heard_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_classifier_doubts_the_close_up_reader_is_heard_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     image, doubting = cut_to_its_ink("4", 60), rows_of(4, 0.6)
     (one,) = read_one([image], doubting)
     sureness = []
-    for said in (1.0, 0.0):
-        monkeypatch.setattr(
-            again, "_close_up", lambda said=said: SimpleNamespace(probabilities=rows_of(4, said))
-        )
+    for said in (4, 9, close_up.NONE):
+        monkeypatch.setattr(close_up, "read", lambda strip, said=said: np.eye(OUTCOMES)[said])
         sureness.append(again.look_again(image, one, doubting).sureness)
-    assert sureness[0] > sureness[1]
+    assert sureness[0] > 0.8
+    assert max(sureness[1:]) < sureness[0]
+
+
+@pytest.mark.parametrize("others", [0.0, 1.0])
+def test_of_two_digits_in_a_narrow_picture_the_close_up_reader_tells_whether_one_is_meant(
+    others: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = ImageOps.expand(cut_to_its_ink("37", 60), (3, 20), 255)
+    said = np.zeros(OUTCOMES)
+    said[7], said[close_up.SEVERAL] = 1 - others, others
+    monkeypatch.setattr(close_up, "read", lambda strip: said)
+    doubtful = One(probabilities=np.eye(10, dtype=np.float32)[7] * 0.3)
+    numbers = again.surer(doubtful, image, classifiers.load(runs.BUNDLED).probabilities)
+    assert [number.text for number in numbers] == (["37"] if others else [])
 
 
 def test_what_digit_it_is_says_first_of_all_who_has_learnt_the_hand() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.data.simulated import known_kinds, opened
+from digitcli.detector.drawing import Chunk
 from digitcli.reading.strip import grey, strip
 from digitcli.simulator import NOT_DIGITS, not_digits, picture
 from digitcli.simulator.hands import LETTER, Bank
@@ -32,10 +33,6 @@ class Example:
 
     pixels: NDArray[np.uint8]
     text: str
-
-
-Chunk = tuple[int, int, int, NDArray[np.uint8], NDArray[np.uint8]]
-"""A seed, the numbers of the first line and of the one after the last, and some real digits for them."""
 
 
 def examples(chunk: Chunk) -> list[Example]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from queue import Queue
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -13,15 +10,14 @@ from numpy.typing import NDArray
 
 from digitcli.convention import CLASSES
 from digitcli.data.digits import Digits
-from digitcli.detector import network
+from digitcli.detector import drawing, making, network
+from digitcli.detector.making import Schedule
 from digitcli.detector.pages import PageOfDigits, page
 from digitcli.detector.targets import targets
 from digitcli.detector.views import SIDE, view
 from digitcli.reading.find import STRIDE
-from digitcli.system.parallel import every
 from digitcli.system.progress import Progress
 from digitcli.system.tensorflow_setup import import_tensorflow
-from digitcli.training.processor import PRECISION, FusedBatchNormalization, follow, normalizations, seen
 
 tf = import_tensorflow()
 import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
@@ -29,9 +25,6 @@ import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
 PAGES = 16_000
 STEPS = 16_000
 BATCH_SIZE = 32
-
-PARTS = 2
-"""Of a batch, that are worked on at a time, each by one core."""
 
 LEARNING_RATE, WARM_UP = 0.003, 200
 """Reached after so many steps, and then let down along a cosine."""
@@ -42,14 +35,8 @@ AVERAGED = 0.998
 BOX_WEIGHT = 2.0
 """Of the boxes' loss against those of centres and classes."""
 
-_CHUNK = 50
-"""Pages that one process draws at a time."""
-
-_REAL = 500
-"""Real digits that go to that process with them."""
-
-_AHEAD = 6
-"""Batches that wait for the network."""
+_CHUNK = 50, 500
+"""Pages that one process draws at a time, and real digits that go to it with them."""
 
 
 def draw(
@@ -59,25 +46,10 @@ def draw(
 
     Raises DataError if a process that draws is killed.
     """
-    drawn: list[PageOfDigits] = []
-    for _, pages in every(_drawn, _chunks(real, seed, count)):
-        drawn += pages
-        on_progress(len(drawn), count)
-    return drawn
+    return drawing.drawn(_drawn, real, seed, count, _CHUNK, on_progress)
 
 
-_Chunk = tuple[int, int, int, NDArray[np.uint8], NDArray[np.uint8]]
-"""A seed, the numbers of the first page and of the one after the last, and some real digits for them."""
-
-
-def _chunks(real: Digits, seed: int, count: int) -> Iterator[_Chunk]:
-    rng = np.random.default_rng(seed)
-    for start in range(0, count, _CHUNK):
-        some = rng.integers(len(real), size=_REAL)
-        yield seed, start, min(start + _CHUNK, count), real.images[some], real.labels[some]
-
-
-def _drawn(chunk: _Chunk) -> list[PageOfDigits]:
+def _drawn(chunk: drawing.Chunk) -> list[PageOfDigits]:
     seed, start, end, images, labels = chunk
     return [page(np.random.default_rng([seed, index]), images, labels) for index in range(start, end)]
 
@@ -90,41 +62,23 @@ def train(
 ) -> Any:
     """A keras.Model as from `network.build`, trained on random views of pages."""
     keras.utils.set_random_seed(seed)
-    model = network.build(normalization=FusedBatchNormalization, dtype=PRECISION)
-    normalizing = normalizations(model)
-    optimizer = keras.optimizers.AdamW(weight_decay=0.02, beta_2=0.99, global_clipnorm=5.0)
-    optimizer.build(model.trainable_variables)
-    averages = [tf.Variable(variable) for variable in model.variables]
+    schedule = Schedule(LEARNING_RATE, WARM_UP, cooled=0.0, averaged=AVERAGED)
+    cells = SIDE // STRIDE
+    signature = (
+        tf.TensorSpec((None, SIDE, SIDE, 3), tf.uint8),
+        *(tf.TensorSpec((None, cells, cells), kind) for kind in (tf.float32, tf.float32, tf.int8)),
+        tf.TensorSpec((None, cells, cells, 4), tf.float32),
+    )
+    batches = _batches(pages, seed)
+    return making.train(network.build, batches, _part_loss, signature, schedule, steps, on_progress)
 
-    @tf.function  # type: ignore[untyped-decorator]
-    def step(batch: tuple[Any, ...], rate: Any, kept: Any) -> None:
-        optimizer.learning_rate.assign(rate)
-        # By the whole batch, so that its parts weigh what they hold.
-        centres = tf.maximum(tf.reduce_sum(tf.cast(batch[1] == 1, tf.float32)), 1.0)
-        cells = tf.maximum(tf.reduce_sum(tf.cast(batch[3] >= 0, tf.float32)), 1.0)
-        outcomes = []
-        for pixels, *wanted in zip(*(tf.split(each, PARTS) for each in batch), strict=True):
-            with tf.GradientTape() as tape:
-                loss = _loss(model(tf.cast(pixels, tf.float32), training=True), wanted, centres, cells)
-            outcomes.append([*tape.gradient(loss, model.trainable_variables), *seen(normalizing)])
-        sums = [tf.add_n(each) for each in zip(*outcomes, strict=True)]
-        optimizer.apply(sums[: len(model.trainable_variables)], model.trainable_variables)
-        follow(normalizing, sums[len(model.trainable_variables) :], PARTS)
-        for average, variable in zip(averages, model.variables, strict=True):
-            average.assign(kept * average + (1 - kept) * tf.cast(variable, average.dtype))
 
-    for number, batch in zip(range(steps), _batches(pages, seed), strict=False):
-        warm = min((number + 1) / WARM_UP, 1.0)
-        rate = LEARNING_RATE * warm * (1 + math.cos(math.pi * number / steps)) / 2
-        step(
-            batch,
-            tf.constant(rate, tf.float32),
-            tf.constant(min(AVERAGED, number / (number + 20)), tf.float32),
-        )
-        on_progress(number + 1, steps)
-    trained = network.build()
-    trained.set_weights([average.numpy() for average in averages])
-    return trained
+def _part_loss(model: Any, part: Sequence[Any], batch: Sequence[Any]) -> Any:
+    # By the whole batch, so that its parts weigh what they hold.
+    centres = tf.maximum(tf.reduce_sum(tf.cast(batch[1] == 1, tf.float32)), 1.0)
+    cells = tf.maximum(tf.reduce_sum(tf.cast(batch[3] >= 0, tf.float32)), 1.0)
+    pixels, *wanted = part
+    return _loss(model(tf.cast(pixels, tf.float32), training=True), wanted, centres, cells)
 
 
 def _loss(answer: Any, targets: Sequence[Any], centres: Any, cells: Any) -> Any:
@@ -170,19 +124,15 @@ def _area(boxes: Any) -> Any:
     return tf.reduce_prod(tf.maximum(boxes[..., 2:] - boxes[..., :2], 1e-3), axis=-1)
 
 
-def _batches(pages: Sequence[PageOfDigits], seed: int) -> Iterator[tuple[NDArray[Any], ...]]:
-    """Views with what is wanted of them, made a few batches ahead on another thread."""
-    ready: Queue[tuple[NDArray[Any], ...]] = Queue(_AHEAD)
+def _batches(pages: Sequence[PageOfDigits], seed: int) -> Iterator[making.Batch]:
+    """Views with what is wanted of them."""
+    rng = np.random.default_rng(seed)
 
-    def make() -> None:
-        rng = np.random.default_rng(seed)
-        while True:
-            examples = [_example(pages[int(rng.integers(len(pages)))], rng) for _ in range(BATCH_SIZE)]
-            ready.put(tuple(np.stack(column) for column in zip(*examples, strict=True)))
+    def make() -> making.Batch:
+        examples = [_example(pages[int(rng.integers(len(pages)))], rng) for _ in range(BATCH_SIZE)]
+        return tuple(np.stack(column) for column in zip(*examples, strict=True))
 
-    Thread(target=make, daemon=True).start()
-    while True:
-        yield ready.get()
+    return making.ahead(make)
 
 
 def _example(page: PageOfDigits, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:

@@ -1,25 +1,23 @@
-"""A second look at a picture that is not clear at first sight: by the line reader, and for several digits."""
+"""A second look at a picture that is not clear at first sight: by more readers, and for several digits."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.classifiers import Classifier, load_our_own
 from digitcli.convention import CLASSES
 from digitcli.images.ink import Box
-from digitcli.reading import line
+from digitcli.reading import close_up, line
+from digitcli.reading.close_up import SEVERAL
 from digitcli.reading.edges import continued
 from digitcli.reading.likelihood import Probabilities
-from digitcli.reading.line import View
 from digitcli.reading.numbers import Number, read_numbers
 from digitcli.reading.one import CLEAR, One, read_one
+from digitcli.reading.strip import grey, strip
 from digitcli.reading.transcript import likelihoods, of_digits
 
 _SMALL = 160
@@ -37,61 +35,71 @@ _BEYOND = 0.2
 _WITHIN = 0.02
 """Of the picture's longer side, between a digit and the edge, if what reaches the edge is something else."""
 
+_Look = NDArray[np.float64]
+"""(2, 11): the probability of each digit and of none, by the line reader and by the close-up reader."""
+
 _ONE_OR_NONE = [*map(str, range(CLASSES)), ""]
 """What one digit, or none, reads like."""
-
-CLOSE_UP = Path(__file__).parents[1] / "assets" / "close-up.tflite"
-"""A classifier that learnt from what contour code cuts out, heard beside whichever reads the digits."""
 
 _DOUBT, _NO_DOUBT = 0.03, 0.05
 """Probability that is left to each digit, and to there being none, where the classifier rules it out."""
 
-_MISLED = {False: 0.7, True: 0.4}
+_RULED_OUT = 0.02
+"""The same, where the close-up reader does."""
+
+_MISLED = {False: 0.6, True: 0.2}
 """Power of the classifier's probabilities where it doubts and, true, where ink is cut off as well: it sees
 less than a digit there, or more."""
+
+_IN_LINE, _CLOSE = 0.65, 0.5
+"""Powers of the line reader's and the close-up reader's: they learnt from the same simulator, and so at times
+err together."""
 
 _LEARNT = 2.0
 """Power of the probabilities of a classifier that has learnt somebody's own digits, which it is used for."""
 
-_NONE = {False: 7.0, True: 5.5}
+_NONE = {False: 7.0, True: 1.8}
 """Odds of there being no digit among what is doubtful at first sight and, true, where ink is cut off as well,
 against those among all pictures."""
 
 _SEVERAL = 0.03
 """What the classifier says of several digits, which it does not know."""
 
+_SURELY_NOT = 0.05
+"""Probability that is left to there being several, or one, where the close-up reader is sure of the other."""
+
 _ONE_OF_THEM = 0.1
 """Of a digit's sureness that is left where others seem to stand beside it."""
 
 _NEIGHBOUR, _NARROW, _REACHES = 0.1, 1.2, 0.03
-"""Weight of two digits in a picture that is narrower than two, in its heights, and whose edge one of them
-reaches, in the same: it was cut out round one digit, more likely than round both."""
+"""Weight of two digits in a picture that is narrower than two, in its heights, if one of them reaches its
+edge, in the same: it was cut out round one digit, more likely than round both."""
 
 
 def look_again(
     image: Image.Image, one: One, probabilities: Probabilities, *, has_learnt: bool = False
 ) -> One:
-    """The digit of a picture, mode L or RGB, that was read as `one` with doubt, by both readers.
+    """The digit of a picture, mode L or RGB, that was read as `one` with doubt, by all readers.
 
     has_learnt: whether the classifier has learnt somebody's own digits, which the line reader does not know.
     The probabilities of the digits lack to 1 that of none, or of several.
     """
     if not one.cut:
-        return _together(one, line.views(image, _windows(image, one)), has_learnt=has_learnt)
+        return _together(one, _looks(image, _windows(image, one)), has_learnt=has_learnt)
     room = max(2, round(_BEYOND * max(image.size)))
     beyond = continued(image, room)
     (whole,) = read_one([beyond], probabilities)
     if _is_settled(image, one, whole):
         if not one.several:
             return one
-        return _together(one, line.views(image, _windows(image, one)), has_learnt=has_learnt)
+        return _together(one, _looks(image, _windows(image, one)), has_learnt=has_learnt)
     nearer = (room // 2, room // 2, beyond.width - room // 2, beyond.height - room // 2)
     # With paper round it a digit is less like a letter: what is seen so counts twice.
-    views = line.views(image, _windows(image, one)) + 2 * line.views(beyond, [nearer])
-    if whole.box is not None and _agreement(whole, views) >= _agreement(one, views):
+    looks = _looks(image, _windows(image, one)) + 2 * _looks(beyond, [nearer])
+    if whole.box is not None and _agreement(whole, looks) >= _agreement(one, looks):
         left, top, width, height = whole.box
         one = replace(whole, box=(left - room, top - room, width, height), several=one.several)
-    return _together(one, views, cut=True, has_learnt=has_learnt)
+    return _together(one, looks, cut=True, has_learnt=has_learnt)
 
 
 def surer(one: One, image: Image.Image, probabilities: Probabilities) -> list[Number]:
@@ -102,18 +110,21 @@ def surer(one: One, image: Image.Image, probabilities: Probabilities) -> list[Nu
     numbers = read_numbers(image, probabilities)
     several = sum(len(number.digits) for number in numbers) > 1
     together = math.prod(number.confidence for number in numbers)
-    together *= _NEIGHBOUR if _shows_a_neighbour(image, numbers) else 1
+    together *= _both_are_meant(image, numbers)
     alone = one.sureness * (_ONE_OF_THEM if one.several else 1)
     return numbers if several and together > alone else []
 
 
-def _shows_a_neighbour(image: Image.Image, numbers: list[Number]) -> bool:
-    """Whether a picture of two digits is one of a digit with a neighbour in view."""
+def _both_are_meant(image: Image.Image, numbers: list[Number]) -> float:
+    """Weight of two digits in a narrow picture, of which one may be a neighbour in view; else 1."""
     if len(numbers) != 1 or len(numbers[0].digits) != 2 or image.width >= _NARROW * image.height:
-        return False
+        return 1.0
+    several = float(_close_up(image)[SEVERAL])
+    weight = min(1.0, (several + _SURELY_NOT) / (1 - several + _SURELY_NOT))
     spans = [(digit.box[0], digit.box[0] + digit.box[2]) for digit in numbers[0].digits]
     room = _REACHES * image.height
-    return min(spans)[0] <= room or max(end for _, end in spans) >= image.width - room
+    cut = min(spans)[0] <= room or max(end for _, end in spans) >= image.width - room
+    return weight * (_NEIGHBOUR if cut else 1)
 
 
 def _is_settled(image: Image.Image, one: One, whole: One) -> bool:
@@ -127,37 +138,42 @@ def _is_settled(image: Image.Image, one: One, whole: One) -> bool:
     return bool(min(one.sureness, whole.sureness) >= CLEAR and gap > _WITHIN * max(image.size))
 
 
-def _together(one: One, views: list[View], *, cut: bool = False, has_learnt: bool) -> One:
+def _together(one: One, looks: list[_Look], *, cut: bool = False, has_learnt: bool) -> One:
     """By Bayes' rule; cut: whether ink is cut off. has_learnt: as for `look_again`."""
-    row = np.zeros(CLASSES)
-    if one.probabilities is not None and one.pixels is not None:
-        row = np.mean([one.probabilities, _close_up().probabilities(one.pixels[None])[0]], axis=0)
-    expected = (np.append(row + _DOUBT, max(1 - row.sum(), 0) + _NO_DOUBT)) ** _MISLED[cut]
+    row = np.zeros(CLASSES) if one.probabilities is None else one.probabilities
+    expected = np.append(row + _DOUBT, max(1 - row.sum(), 0) + _NO_DOUBT) ** _MISLED[cut]
     expected[-1] *= _NONE[cut]
-    seen = _seen(views)
+    in_line, close = np.mean(looks, axis=0)
+    seen = in_line**_IN_LINE * (close + _RULED_OUT) ** _CLOSE
     shares = seen * expected / expected.sum()
     if has_learnt and one.probabilities is not None:
         # Whether it is a digit is for all to say; which, for who knows the hand.
         which = (one.probabilities + _DOUBT) ** _LEARNT * (seen[:CLASSES] + _DOUBT)
         shares[:CLASSES] = shares[:CLASSES].sum() * which / which.sum()
-    several = max(1 - seen.sum(), 0) * _SEVERAL
+    several = max(1 - in_line.sum(), 0) * _SEVERAL
     together = (shares[:CLASSES] / max(shares.sum() + several, 1e-12)).astype(np.float32)
     return replace(one, probabilities=together)
 
 
-@cache
-def _close_up() -> Classifier:
-    return load_our_own(CLOSE_UP, threads=1)
-
-
-def _agreement(one: One, views: list[View]) -> float:
+def _agreement(one: One, looks: list[_Look]) -> float:
     """How likely classifier and line reader see the same digit."""
-    return 0.0 if one.probabilities is None else float(_seen(views)[:CLASSES] @ one.probabilities)
+    in_line, _ = np.mean(looks, axis=0)
+    return 0.0 if one.probabilities is None else float(in_line[:CLASSES] @ one.probabilities)
 
 
-def _seen(views: list[View]) -> NDArray[np.float64]:
-    """What the line reader takes a picture for: (11,), one of the digits or, last, none."""
-    return np.asarray(np.mean([likelihoods(of_digits(view.columns), _ONE_OR_NONE) for view in views], axis=0))
+def _looks(image: Image.Image, windows: list[Box]) -> list[_Look]:
+    """What is in each window of a picture: one of the digits or, last, none."""
+    looks = []
+    for window in windows:
+        views = line.views(image, [window])
+        in_line = np.mean([likelihoods(of_digits(view.columns), _ONE_OR_NONE) for view in views], axis=0)
+        looks.append(np.stack([in_line, _close_up(image.crop(window))[: CLASSES + 1]]))
+    return looks
+
+
+def _close_up(image: Image.Image) -> NDArray[np.float32]:
+    """What the close-up reader says of a picture."""
+    return close_up.read(strip(grey(image)))
 
 
 def _windows(image: Image.Image, one: One) -> list[Box]:

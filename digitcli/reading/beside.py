@@ -40,13 +40,19 @@ def without_what_stands_beside(lines: Sequence[Line], image: Image.Image) -> lis
 
     A single line of other digits than 1 stays as it is.
     """
-    tallest = max(map(_height, lines), default=0.0)
+    low = may_be_print(lines)
     written = [
         line
-        for line in lines
-        if _height(line) >= _PRINT * tallest or not (_is_of_ticks(line) or _is_of_words(line, image))
+        for line, may_be in zip(lines, low, strict=True)
+        if not may_be or not (_is_of_ticks(line) or _is_of_words(line, image))
     ]
     return [_without_walls(_without_towers(line), image) for line in written]
+
+
+def may_be_print(lines: Sequence[Line]) -> list[bool]:
+    """Of each line, whether it is so much lower than the tallest."""
+    tallest = max(map(_height, lines), default=0.0)
+    return [_height(line) < _PRINT * tallest for line in lines]
 
 
 def _height(line: Line) -> float:

@@ -13,7 +13,7 @@ from PIL import Image
 from digitcli.convention import CLASSES
 from digitcli.images.boxes import NO_BOXES, in_box, tightened
 from digitcli.images.ink import Box
-from digitcli.reading.beside import without_what_stands_beside
+from digitcli.reading.beside import may_be_print, without_what_stands_beside
 from digitcli.reading.digit import Digit, cutting
 from digitcli.reading.find import GLANCE, Found, distinct, find
 from digitcli.reading.likelihood import Probabilities, seen_twice
@@ -96,7 +96,7 @@ def found_at_once(image: Image.Image, found: Found) -> list[list[Digit]]:
         ink = left, top, right - left, bottom - top
         digits.append(Digit(int(named.argmax()), confidence, ink, cutting(image, box, likely.boxes)))
     rows = [[digits[index] for index in line] for line in lines(likely.boxes)]
-    return rows if without_what_stands_beside(rows, image) == rows else []
+    return [] if any(may_be_print(rows)) else rows
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from digitcli.simulator.page import log_uniform, noise
 LEAST_SEEN = 0.5
 """Of a sign's ink within the picture from which on it counts."""
 
+_LEAST = 4
+"""Pixels of a window, either way."""
+
 _DIGITS = "0123456789"
 _OF_NUMBERS, _PLAIN = frozenset("0123456789.,'-"), 3
 """Signs of a line in which all else is a digit, and how many digits that takes."""
@@ -64,17 +67,23 @@ def line(rng: np.random.Generator, bank: Bank) -> Line:
     return _one_of_many(rng, bank)
 
 
-def close_up(rng: np.random.Generator) -> Line:
+def close_up(rng: np.random.Generator, bank: Bank | None = None) -> Line:
     """One digit, alone or with what is in view of its neighbours, or none: as contour code cuts it out.
 
-    Nothing of it is MNIST's.
+    bank: the real digits of some; without it nothing is MNIST's.
     """
     choice = rng.uniform()
     if choice < 0.36:
-        return _cut(texts.none(rng), rng, None)
-    if choice < 0.78:
-        return _cut(str(rng.integers(10)), rng, None)
-    return _one_of_many(rng, None)
+        return _cut(texts.none(rng), rng, bank)
+    if choice < 0.7:
+        return _cut(str(rng.integers(10)), rng, bank)
+    return _one_of_many(rng, bank, whole=rng.uniform() < 0.4)
+
+
+def few(rng: np.random.Generator, bank: Bank) -> Line:
+    """A number of two to four digits, of which none is in the middle of it all."""
+    digits = rng.integers(10, size=rng.integers(2, 5)).tolist()
+    return _cut("".join(map(str, digits)), rng, bank)
 
 
 def _cut(text: str, rng: np.random.Generator, bank: Bank | None) -> Line:
@@ -98,8 +107,12 @@ def _cut(text: str, rng: np.random.Generator, bank: Bank | None) -> Line:
     return _pictured(written, window, rng)
 
 
-def _one_of_many(rng: np.random.Generator, bank: Bank | None) -> Line:
-    """One digit cut out tight, with what is in view of its neighbours, which does not count."""
+def _one_of_many(rng: np.random.Generator, bank: Bank | None, *, whole: bool = False) -> Line:
+    """One digit cut out tight, with what is in view of its neighbours, which does not count.
+
+    whole: whether all of a neighbour may be in view.
+    """
+    most = 1.1 if whole else 0.75
     before = str(
         rng.choice(["", "", "1", "2", "-", str(rng.integers(10)), "." + str(rng.integers(10)), LETTER])
     )
@@ -120,12 +133,12 @@ def _one_of_many(rng: np.random.Generator, bank: Bank | None) -> Line:
     if at:
         start = max(
             start,
-            written.rights[at - 1] - rng.uniform(0, 0.75) * (written.rights[at - 1] - written.lefts[at - 1]),
+            written.rights[at - 1] - rng.uniform(0, most) * (written.rights[at - 1] - written.lefts[at - 1]),
         )
     if after:
         end = min(
             end,
-            written.lefts[at + 1] + rng.uniform(0, 0.75) * (written.rights[at + 1] - written.lefts[at + 1]),
+            written.lefts[at + 1] + rng.uniform(0, most) * (written.rights[at + 1] - written.lefts[at + 1]),
         )
         if after[0] in ".,:" and rng.uniform() < 0.5:
             end = max(end, written.rights[at + 1] + 2)
@@ -283,7 +296,8 @@ def _pictured(
 
     columns: of the writing, where what the picture is cut out round begins and ends.
     """
-    left, top, right, bottom = window
+    left, top = window[:2]
+    right, bottom = max(window[2], left + _LEAST), max(window[3], top + _LEAST)
     text = _seen(written, left, right)
     canvas = written.ink
     if rng.uniform() < 0.7 and canvas.any():

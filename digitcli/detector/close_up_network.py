@@ -1,0 +1,69 @@
+"""The close-up reader's network: the grey pixels of a small picture to the digit that it shows."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+from digitcli.reading.close_up import OUTCOMES, SIDE
+from digitcli.system.quiet import native_stderr_hidden
+from digitcli.system.tensorflow_setup import import_tensorflow
+
+tf = import_tensorflow()
+import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
+
+layers = keras.layers
+
+FILTERS = (24, 36, 64, 104)
+"""Of the convolutions at a half, a half, a quarter and an eighth of the side."""
+
+DROPOUT = 0.25
+"""Of the last filters, in training."""
+
+
+def build(normalization: Any = None, dtype: str | None = None) -> Any:
+    """A keras.Model from (n, SIDE, SIDE, 1) float32 in 0-255, ink on black, to (n, OUTCOMES) logits.
+
+    normalization, dtype: as for `models.build`.
+    """
+    normalization = normalization or layers.BatchNormalization
+
+    def convolved(inputs: Any, filters: int, size: int = 3, stride: int = 1, padding: str = "same") -> Any:
+        convolution = layers.Conv2D(
+            filters,
+            size,
+            stride,
+            padding=padding,
+            use_bias=False,
+            kernel_initializer="he_normal",
+            dtype=dtype,
+        )
+        return normalization(momentum=0.97, dtype=dtype)(convolution(inputs))
+
+    def active(hidden: Any) -> Any:
+        return layers.ReLU(dtype=dtype)(hidden)
+
+    half, wide, quarter, eighth = FILTERS
+    picture = layers.Input((SIDE, SIDE, 1))
+    hidden = layers.Rescaling(1 / 255)(picture)
+    hidden = active(convolved(hidden, half, 5, 2))
+    hidden = active(convolved(hidden, wide))
+    hidden = layers.MaxPooling2D(dtype=dtype)(hidden)
+    hidden = active(convolved(hidden, quarter))
+    hidden = active(layers.Add(dtype=dtype)([hidden, convolved(hidden, quarter)]))
+    hidden = layers.MaxPooling2D(dtype=dtype)(hidden)
+    hidden = active(convolved(hidden, eighth))
+    hidden = active(layers.Add(dtype=dtype)([hidden, convolved(hidden, eighth)]))
+    hidden = layers.MaxPooling2D(dtype=dtype)(hidden)
+    hidden = active(convolved(hidden, eighth, padding="valid"))
+    hidden = layers.Dropout(DROPOUT, dtype=dtype)(layers.Flatten(dtype=dtype)(hidden))
+    return keras.Model(picture, layers.Dense(OUTCOMES, dtype="float32")(hidden))
+
+
+def to_litert(model: Any) -> bytes:
+    """A model file of LiteRT that takes one picture."""
+    with tempfile.TemporaryDirectory(prefix="digitcli-") as folder, native_stderr_hidden():
+        model.export(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        return bytes(converter.convert())
