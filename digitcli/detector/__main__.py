@@ -14,13 +14,13 @@ import typer
 from digitcli.data.digits import Digits
 from digitcli.data.load import load
 from digitcli.detector import (
-    close_up_network,
     close_up_training,
     line_network,
     line_training,
     network,
     training,
 )
+from digitcli.detector.blocks import in_8_bits
 from digitcli.errors import DataError, DigitcliError
 from digitcli.output import Output
 from digitcli.system.files import atomic_path, write_durably
@@ -85,7 +85,7 @@ def close_ups(
         drawn = close_up_training.draw(real, seed, count, on_progress)
     with out.progress("Training") as on_progress:
         model = close_up_training.train(drawn, seed, steps, on_progress)
-    _write(output, close_up_network.to_litert(model), out)
+    _write(output, in_8_bits(model), out)
 
 
 def _real(data: str) -> Digits:

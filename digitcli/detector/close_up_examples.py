@@ -10,7 +10,7 @@ from PIL import Image
 
 from digitcli.convention import CLASSES
 from digitcli.data.simulated import known_kinds, opened
-from digitcli.detector.drawing import Chunk
+from digitcli.detector.drawing import Chunk, of_chunk
 from digitcli.reading.close_up import NONE, SEVERAL
 from digitcli.reading.edges import continued
 from digitcli.reading.strip import grey, strip
@@ -42,9 +42,7 @@ class Example:
 
 def examples(chunk: Chunk) -> list[Example]:
     """The examples of a chunk."""
-    seed, start, end, images, labels = chunk
-    bank = Bank(images, labels)
-    return [_example(np.random.default_rng([seed, index]), bank) for index in range(start, end)]
+    return of_chunk(_example, chunk)
 
 
 def _example(rng: np.random.Generator, bank: Bank) -> Example:

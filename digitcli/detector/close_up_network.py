@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
+from functools import partial
 from typing import Any
 
+from digitcli.detector import blocks
 from digitcli.reading.close_up import OUTCOMES, SIDE
-from digitcli.system.quiet import native_stderr_hidden
 from digitcli.system.tensorflow_setup import import_tensorflow
 
 tf = import_tensorflow()
@@ -26,19 +26,7 @@ def build(normalization: Any = None, dtype: str | None = None) -> Any:
 
     normalization, dtype: as for `models.build`.
     """
-    normalization = normalization or layers.BatchNormalization
-
-    def convolved(inputs: Any, filters: int, size: int = 3, stride: int = 1, padding: str = "same") -> Any:
-        convolution = layers.Conv2D(
-            filters,
-            size,
-            stride,
-            padding=padding,
-            use_bias=False,
-            kernel_initializer="he_normal",
-            dtype=dtype,
-        )
-        return normalization(momentum=0.97, dtype=dtype)(convolution(inputs))
+    convolved = partial(blocks.convolved, normalization=normalization, dtype=dtype)
 
     def active(hidden: Any) -> Any:
         return layers.ReLU(dtype=dtype)(hidden)
@@ -58,12 +46,3 @@ def build(normalization: Any = None, dtype: str | None = None) -> Any:
     hidden = active(convolved(hidden, eighth, padding="valid"))
     hidden = layers.Dropout(DROPOUT, dtype=dtype)(layers.Flatten(dtype=dtype)(hidden))
     return keras.Model(picture, layers.Dense(OUTCOMES, dtype="float32")(hidden))
-
-
-def to_litert(model: Any) -> bytes:
-    """A model file of LiteRT that takes one picture."""
-    with tempfile.TemporaryDirectory(prefix="digitcli-") as folder, native_stderr_hidden():
-        model.export(folder, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        return bytes(converter.convert())

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.data.digits import Digits
+from digitcli.simulator.hands import Bank
 from digitcli.system.parallel import every
 from digitcli.system.progress import Progress
 
@@ -35,6 +36,13 @@ def drawn(
         examples += some
         on_progress(len(examples), count)
     return examples
+
+
+def of_chunk(draw: Callable[[np.random.Generator, Bank], Example], chunk: Chunk) -> list[Example]:
+    """The examples of a chunk, each the same however they are divided."""
+    seed, start, end, images, labels = chunk
+    bank = Bank(images, labels)
+    return [draw(np.random.default_rng([seed, index]), bank) for index in range(start, end)]
 
 
 def _chunks(real: Digits, seed: int, count: int, size: int, digits: int) -> Iterator[Chunk]:

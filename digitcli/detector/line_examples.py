@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.data.simulated import known_kinds, opened
-from digitcli.detector.drawing import Chunk
+from digitcli.detector.drawing import Chunk, of_chunk
 from digitcli.reading.strip import grey, strip
 from digitcli.simulator import NOT_DIGITS, not_digits, picture
 from digitcli.simulator.hands import LETTER, Bank
@@ -37,9 +37,7 @@ class Example:
 
 def examples(chunk: Chunk) -> list[Example]:
     """The lines of a chunk."""
-    seed, start, end, images, labels = chunk
-    bank = Bank(images, labels)
-    return [_example(np.random.default_rng([seed, index]), bank) for index in range(start, end)]
+    return of_chunk(_example, chunk)
 
 
 def _example(rng: np.random.Generator, bank: Bank) -> Example:

@@ -6,12 +6,13 @@ end-to-end trainable neural network for image-based sequence recognition", 2015,
 
 from __future__ import annotations
 
-import tempfile
+from functools import partial
 from typing import Any
 
+from digitcli.detector import blocks
+from digitcli.detector.blocks import in_8_bits
 from digitcli.reading.strip import HEIGHT
 from digitcli.reading.transcript import SIGNS
-from digitcli.system.quiet import native_stderr_hidden
 from digitcli.system.tensorflow_setup import import_tensorflow
 
 tf = import_tensorflow()
@@ -43,19 +44,7 @@ def build(normalization: Any = None, dtype: str | None = None, width: int | None
 
     normalization, dtype: as for `models.build`. width: w, if it is fixed.
     """
-    normalization = normalization or layers.BatchNormalization
-
-    def convolved(inputs: Any, filters: int, size: Any = 3, stride: Any = 1, padding: str = "same") -> Any:
-        convolution = layers.Conv2D(
-            filters,
-            size,
-            stride,
-            padding=padding,
-            use_bias=False,
-            kernel_initializer="he_normal",
-            dtype=dtype,
-        )
-        return normalization(momentum=0.97, dtype=dtype)(convolution(inputs))
+    convolved = partial(blocks.convolved, normalization=normalization, dtype=dtype)
 
     def active(hidden: Any) -> Any:
         return layers.ReLU(dtype=dtype)(hidden)
@@ -93,8 +82,4 @@ def to_litert(model: Any) -> bytes:
     """A model file of LiteRT that takes one line of any width."""
     fixed = build(width=4 * HEIGHT)
     fixed.set_weights(model.get_weights())
-    with tempfile.TemporaryDirectory(prefix="digitcli-") as folder, native_stderr_hidden():
-        fixed.export(folder, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        return bytes(converter.convert())
+    return in_8_bits(fixed)

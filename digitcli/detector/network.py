@@ -5,11 +5,10 @@ Ronneberger et al., "U-Net", 2015; the answer is that of Zhou et al., "Objects a
 
 from __future__ import annotations
 
-import tempfile
 from typing import Any
 
 from digitcli.convention import CLASSES
-from digitcli.system.quiet import native_stderr_hidden
+from digitcli.detector.blocks import convolved, in_8_bits
 from digitcli.system.tensorflow_setup import import_tensorflow
 
 tf = import_tensorflow()
@@ -45,34 +44,24 @@ def build(side: int | None = None, normalization: Any = None, dtype: str | None 
 
     normalization, dtype: as for `models.build`.
     """
-    normalization = normalization or layers.BatchNormalization
 
-    def convolved(inputs: Any, filters: int, size: int = 3, stride: int = 1) -> Any:
-        convolution = layers.Conv2D(
-            filters,
-            size,
-            stride,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            dtype=dtype,
-        )
-        hidden = normalization(momentum=0.97, dtype=dtype)(convolution(inputs))
+    def active(inputs: Any, filters: int, size: int = 3, stride: int = 1) -> Any:
+        hidden = convolved(inputs, filters, size, stride, normalization=normalization, dtype=dtype)
         return layers.ReLU(dtype=dtype)(hidden)
 
     first, *others = FILTERS
     picture = layers.Input((side, side, 3))
-    hidden = convolved(layers.Rescaling(1 / 127.5, -1.0)(picture), first, size=4, stride=2)
+    hidden = active(layers.Rescaling(1 / 127.5, -1.0)(picture), first, size=4, stride=2)
     levels = []
     for filters, deeper in zip(others, (1, 1, 2, 2), strict=True):
-        hidden = convolved(hidden, filters, stride=2)
+        hidden = active(hidden, filters, stride=2)
         for _ in range(deeper):
-            hidden = convolved(hidden, filters)
+            hidden = active(hidden, filters)
         levels.append((filters, hidden))
     for filters, beside in reversed(levels[:-1]):
         raised = DepthToSpace(dtype=dtype)(layers.Conv2D(4 * filters, 1, dtype=dtype)(hidden))
-        hidden = convolved(layers.Add(dtype=dtype)([raised, beside]), filters)
-    hidden = convolved(hidden, HEAD_FILTERS)
+        hidden = active(layers.Add(dtype=dtype)([raised, beside]), filters)
+    hidden = active(hidden, HEAD_FILTERS)
     # At first, a centre is as unlikely as it is rare, and a box a few cells wide.
     biases = keras.initializers.Constant([-4.0] + CLASSES * [0.0] + 4 * [1.0])
     return keras.Model(picture, layers.Conv2D(OUTPUTS, 1, bias_initializer=biases)(hidden))
@@ -82,8 +71,4 @@ def to_litert(model: Any) -> bytes:
     """A model file of LiteRT that takes one picture of any size. Its convolutions count in 8 bits."""
     sides = build(256)
     sides.set_weights(model.get_weights())
-    with tempfile.TemporaryDirectory(prefix="digitcli-") as folder, native_stderr_hidden():
-        sides.export(folder, verbose=False)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        return bytes(converter.convert())
+    return in_8_bits(sides)
