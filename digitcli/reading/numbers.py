@@ -89,7 +89,7 @@ _UNPAIRED = 0.05
 _UNANIMOUS, _IMPOSSIBLE = 0.5, 1e-9
 """Weight of the geometric mean of what the views say, and what is left to a text in each of them."""
 
-_EXPECTED, _FITTING = 40, 16
+_EXPECTED, _FITTING = 24, 16
 """Texts of each length that are searched for what fits, and those that are then considered."""
 
 _POSSIBLE = 1e-4
@@ -203,7 +203,7 @@ def best(
     text, confidence = _weighed(said, by_itself, sureness, whole, expect)
     if confidence >= _SETTLED:
         return text, confidence
-    said |= _said(each, _fitting(each[: len(_ROOMS) * len(line.MODELS)], expect) - said.keys())
+    said |= _said(each, _fitting(each[: len(line.MODELS)], expect) - said.keys())
     return _weighed(said, by_itself, sureness, whole, expect)
 
 
