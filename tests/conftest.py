@@ -39,16 +39,26 @@ LONGEST = ("workers", "resume", "exporting", "ray", "tune", "training", "hostile
 # What `make test` leaves to `make test-slow`: trainings, processes that train together, files made to harm,
 # hostile environments, and whole documents that are run.
 SLOW = {
-    *("detector_training", "line_training", "resume", "teacher", "training", "tune", "workers"),
-    *("exporting", "fuzz", "hostile_environment", "notebooks", "page", "recipes", "strangers"),
+    *("close_up_training", "detector_training", "line_training", "resume", "teacher", "training"),
+    *(
+        "tune",
+        "workers",
+        "exporting",
+        "fuzz",
+        "hostile_environment",
+        "notebooks",
+        "page",
+        "recipes",
+        "strangers",
+    ),
 }
 SLOW_FIXTURES = {"address", "browser"}  # a Ray, and Chromium, which must be started
 
 # Training and exporting: left out where TensorFlow is not installed, as is what else asks for the fixture
 # `tensorflow`. With tests/without_tensorflow/ on PYTHONPATH it is as if it were not.
 WITH_TENSORFLOW = {
-    *("cli_train", "cluster", "detector_training", "line_training", "resume", "teacher", "training", "tune"),
-    *("workers", "c_export", "cli_export", "exporting", "page", "strangers"),
+    *("cli_train", "close_up_training", "cluster", "detector_training", "line_training", "resume"),
+    *("teacher", "training", "tune", "workers", "c_export", "cli_export", "exporting", "page", "strangers"),
 }
 HAS_TENSORFLOW = find_spec("tensorflow") is not None
 if not HAS_TENSORFLOW:

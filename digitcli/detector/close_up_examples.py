@@ -28,6 +28,9 @@ TALLEST = 60
 BESIDE = 0.4
 """Share of the digits of pages that have others beside them."""
 
+WHOLE = 0.4
+"""Share of the digits cut out of a number whose neighbours may be in view as a whole."""
+
 BEYOND, FURTHER = 0.5, 0.2
 """Share of what is cut out close that is given more paper, and how much at most, in its longer sides."""
 
@@ -53,7 +56,7 @@ def _example(rng: np.random.Generator, bank: Bank) -> Example:
         what = NOT_DIGITS[rng.integers(len(NOT_DIGITS))]
         drawn = not_digits(what, rng, known_kinds(TALLEST), tallest=TALLEST)
         return Example(strip(grey(opened(drawn.image))), NONE)
-    line = few(rng, bank) if choice < OF_PAGES + WITHOUT + FEW else close_up(rng, bank)
+    line = few(rng, bank) if choice < OF_PAGES + WITHOUT + FEW else close_up(rng, bank, whole=WHOLE)
     image = Image.fromarray(line.pixels)
     if rng.uniform() < BEYOND:
         image = continued(image, round(rng.uniform(0, FURTHER) * max(image.size)))

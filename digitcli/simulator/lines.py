@@ -67,17 +67,18 @@ def line(rng: np.random.Generator, bank: Bank) -> Line:
     return _one_of_many(rng, bank)
 
 
-def close_up(rng: np.random.Generator, bank: Bank | None = None) -> Line:
+def close_up(rng: np.random.Generator, bank: Bank | None = None, *, whole: float = 0.0) -> Line:
     """One digit, alone or with what is in view of its neighbours, or none: as contour code cuts it out.
 
-    bank: the real digits of some; without it nothing is MNIST's.
+    bank: the real digits of some; without it nothing is MNIST's. whole: share of those with neighbours whose
+    neighbours may be in view as a whole.
     """
     choice = rng.uniform()
     if choice < 0.36:
         return _cut(texts.none(rng), rng, bank)
     if choice < 0.7:
         return _cut(str(rng.integers(10)), rng, bank)
-    return _one_of_many(rng, bank, whole=rng.uniform() < 0.4)
+    return _one_of_many(rng, bank, whole=rng.uniform() < whole)
 
 
 def few(rng: np.random.Generator, bank: Bank) -> Line:
