@@ -191,6 +191,18 @@ def test_nothing_is_lost_on_reload(page: Any) -> None:
     assert saved(page).count(",5") == 1
 
 
+def test_what_was_said_last_is_kept_however_often_the_page_is_reloaded(page: Any) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.keyboard.press("5")
+    page.reload()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("7")
+    saved(page)  # after which nothing asks whether to leave
+    page.reload()
+    assert page.locator("#done").inner_text() == "1 of 3 labelled"
+    assert saved(page).count(",7") == 1
+
+
 def test_the_page_begins_with_the_labels_that_are_there(digitcli: Run, mine: Path, chromium: Any) -> None:
     label(mine, f1="0", f2="7")
     digitcli("review", mine)
