@@ -187,8 +187,8 @@ def measure(options: argparse.Namespace, work: Path) -> dict[str, Measured]:
 
     def predict(folder: Path, count: int, *more: str, python: str = sys.executable) -> Measured:
         target = work / "results.csv"
-        command = [python, "-m", "digitcli", "predict", folder, "--model", BUNDLED, "--output", target]
-        result = run([*command, "--force", *more], count)
+        command = [python, "-P", "-m", "digitcli", "predict", folder]  # not the digitcli of this folder
+        result = run([*command, "--model", BUNDLED, "--output", target, "--force", *more], count)
         assert target.read_text().count("\n") == count + 1
         return result
 
