@@ -6,12 +6,13 @@ Each takes an hour or an hour and a half on two cores.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from types import ModuleType
+from typing import Annotated, Any
 
 import typer
 
-from digitcli.data.digits import Digits
 from digitcli.data.load import load
 from digitcli.detector import (
     close_up_training,
@@ -41,13 +42,7 @@ def boxes(
     seed: int = 0,
 ) -> None:
     """Draws pages with digits, and trains the network that finds these."""
-    out = Output("detector")
-    real = _real(data)
-    with out.progress("Drawing pages") as on_progress:
-        drawn = training.draw(real, seed, pages, on_progress)
-    with out.progress("Training") as on_progress:
-        model = training.train(drawn, seed, steps, on_progress)
-    _write(output, network.to_litert(model), out)
+    _make(training, network.to_litert, "pages", output, data, pages, steps, seed)
 
 
 @app.command()
@@ -59,13 +54,7 @@ def lines(
     seed: int = 0,
 ) -> None:
     """Draws lines of writing, and trains the network that reads these."""
-    out = Output("detector")
-    real = _real(data)
-    with out.progress("Drawing lines") as on_progress:
-        drawn = line_training.draw(real, seed, count, on_progress)
-    with out.progress("Training") as on_progress:
-        model = line_training.train(drawn, seed, steps, on_progress)
-    _write(output, line_network.to_litert(model), out)
+    _make(line_training, line_network.to_litert, "lines", output, data, count, steps, seed)
 
 
 @app.command()
@@ -79,25 +68,30 @@ def close_ups(
     seed: int = 0,
 ) -> None:
     """Draws pictures of one digit, of none and of several, and trains the network that tells which."""
+    _make(close_up_training, in_8_bits, "pictures", output, data, count, steps, seed)
+
+
+def _make(
+    made: ModuleType,
+    to_litert: Callable[[Any], bytes],
+    what: str,
+    output: Path,
+    data: str,
+    count: int,
+    steps: int,
+    seed: int,
+) -> None:
+    """made: the module that draws what a network learns from, and trains it."""
     out = Output("detector")
-    real = _real(data)
-    with out.progress("Drawing pictures") as on_progress:
-        drawn = close_up_training.draw(real, seed, count, on_progress)
-    with out.progress("Training") as on_progress:
-        model = close_up_training.train(drawn, seed, steps, on_progress)
-    _write(output, in_8_bits(model), out)
-
-
-def _real(data: str) -> Digits:
     real = load(data).train
     if real is None:
         raise DataError(f"{data}: has no training part.")
-    return real
-
-
-def _write(output: Path, content: bytes, out: Output) -> None:
+    with out.progress(f"Drawing {what}") as on_progress:
+        drawn = made.draw(real, seed, count, on_progress)
+    with out.progress("Training") as on_progress:
+        model = made.train(drawn, seed, steps, on_progress)
     with atomic_path(output) as path:
-        write_durably(path, content)
+        write_durably(path, to_litert(model))
     out.note(f"Wrote {output}.")
 
 

@@ -17,7 +17,7 @@ from digitcli.reading.edges import continued
 from digitcli.reading.likelihood import Probabilities
 from digitcli.reading.numbers import Number, read_numbers
 from digitcli.reading.one import CLEAR, One, read_one
-from digitcli.reading.strip import grey, strip
+from digitcli.reading.strip import grey, leaning, strip
 from digitcli.reading.transcript import likelihoods, of_digits
 
 _SMALL = 160
@@ -119,7 +119,7 @@ def _both_are_meant(image: Image.Image, numbers: list[Number]) -> float:
     """Weight of two digits in a narrow picture, of which one may be a neighbour in view; else 1."""
     if len(numbers) != 1 or len(numbers[0].digits) != 2 or image.width >= _NARROW * image.height:
         return 1.0
-    several = float(_close_up(image)[SEVERAL])
+    several = float(close_up.read(strip(grey(image)))[SEVERAL])
     weight = min(1.0, (several + _SURELY_NOT) / (1 - several + _SURELY_NOT))
     spans = [(digit.box[0], digit.box[0] + digit.box[2]) for digit in numbers[0].digits]
     room = _REACHES * image.height
@@ -165,15 +165,11 @@ def _looks(image: Image.Image, windows: list[Box]) -> list[_Look]:
     """What is in each window of a picture: one of the digits or, last, none."""
     looks = []
     for window in windows:
-        views = line.views(image, [window])
-        in_line = np.mean([likelihoods(of_digits(view.columns), _ONE_OR_NONE) for view in views], axis=0)
-        looks.append(np.stack([in_line, _close_up(image.crop(window))[: CLASSES + 1]]))
+        pixels = strip(grey(image.crop(window)))
+        ways = (columns for lean in line.LEANS for columns in line.read_by_each(leaning(pixels, lean)))
+        in_line = np.mean([likelihoods(of_digits(columns), _ONE_OR_NONE) for columns in ways], axis=0)
+        looks.append(np.stack([in_line, close_up.read(pixels)[: CLASSES + 1]]))
     return looks
-
-
-def _close_up(image: Image.Image) -> NDArray[np.float32]:
-    """What the close-up reader says of a picture."""
-    return close_up.read(strip(grey(image)))
 
 
 def _windows(image: Image.Image, one: One) -> list[Box]:

@@ -41,16 +41,21 @@ def views(image: Image.Image, windows: Iterable[Box], leans: Sequence[float] = L
     """Each window of a picture, mode L or RGB, by each network in all ways to see it, upright ones first."""
     strips = [(window, strip(grey(image.crop(window)))) for window in windows]
     return [
-        View(window, read(leaning(pixels, lean), model))
+        View(window, columns)
         for lean in leans
         for window, pixels in strips
-        for model in MODELS
+        for columns in read_by_each(leaning(pixels, lean))
     ]
 
 
 def glance(image: Image.Image, window: Box) -> View:
     """A window of a picture, upright and by the first network only."""
     return View(window, read(strip(grey(image.crop(window))), MODELS[0]))
+
+
+def read_by_each(pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """What each network reads; pixels: as for `read`."""
+    return [read(pixels, model) for model in MODELS]
 
 
 def read(pixels: NDArray[np.uint8], model: Path) -> NDArray[np.float32]:

@@ -132,10 +132,9 @@ def read_numbers(image: Image.Image, probabilities: Probabilities, expect: Expec
     probabilities: a classifier, (n, 28, 28) uint8 to (n, 10). expect: what is known of each number.
     """
     boxes = many.find_closely(image)
-    rows, whole = _lines(image, many.found_at_once(image, boxes))
-    at_once = [_at_once(image, row, whole, expect) for row in rows if row]
-    if at_once and all(at_once):
-        return [number for number in at_once if number]
+    found = many.found_at_once(image, boxes)
+    if found and (at_once := _all_at_once(image, found, expect)):
+        return at_once
     rows, whole = _lines(image, many.read_many(image, probabilities, boxes))
     numbers = (_number(image, row, whole, expect) for row in rows)
     return [each for each in numbers if each.digits]
@@ -148,14 +147,25 @@ def _lines(image: Image.Image, rows: list[list[Digit]]) -> tuple[list[list[Digit
     return rows, whole
 
 
+def _all_at_once(image: Image.Image, found: list[list[Digit]], expect: Expect) -> list[Number]:
+    """The numbers if each line is read at once; else none."""
+    numbers = []
+    rows, whole = _lines(image, found)
+    for row in rows:
+        number = _at_once(image, row, whole, expect)
+        if number is None:
+            return []
+        numbers.append(number)
+    return numbers
+
+
 def _at_once(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Expect) -> Number | None:
     """A line's number if the line readers see just what the detector found; as for `best`."""
-    text = "".join(str(digit.digit) for digit in found)
+    text, sureness = _by_itself(found, whole)
     if not expect.fits(text):
         return None
     views = line.views(image, _windows(image, found, whole)[:1], line.UPRIGHT)
     said = _said([_digits(view) for view in views], {text})
-    sureness = min(math.prod(digit.confidence for digit in found), _TRUSTED[whole])
     _, confidence = _weighed(said, text, sureness, whole, ANY)
     return _as_seen(image, views, text, found, confidence) if confidence >= _AT_ONCE else None
 
@@ -191,8 +201,7 @@ def best(
     expect: what is known of them; the likeliest text that fits is given, with what speaks for others weighing
     _UNFIT. Where none fits, or the picture is almost surely none that does, it is the likeliest of all at 0.
     """
-    by_itself = "".join(str(digit.digit) for digit in found)
-    sureness = min(math.prod(digit.confidence for digit in found), _TRUSTED[whole]) if found else 0.5
+    by_itself, sureness = _by_itself(found, whole)
     each = [_digits(view) for view in views]
     said = _said(
         each, {text for columns in each for text in list(likeliest(columns))[:_FOLLOWED]} | {by_itself}
@@ -205,6 +214,12 @@ def best(
         return text, confidence
     said |= _said(each, _fitting(each[: len(line.MODELS)], expect) - said.keys())
     return _weighed(said, by_itself, sureness, whole, expect)
+
+
+def _by_itself(found: Sequence[Digit], whole: bool) -> tuple[str, float]:
+    """What was found digit by digit, and how far that is believed; as for `best`."""
+    text = "".join(str(digit.digit) for digit in found)
+    return text, min(math.prod(digit.confidence for digit in found), _TRUSTED[whole]) if found else 0.5
 
 
 def _digits(view: View) -> NDArray[np.float32]:

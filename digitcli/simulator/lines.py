@@ -82,7 +82,7 @@ def close_up(rng: np.random.Generator, bank: Bank | None = None, *, whole: float
 
 
 def few(rng: np.random.Generator, bank: Bank) -> Line:
-    """A number of two to four digits, of which none is in the middle of it all."""
+    """A number of two to four digits, cut out round all of them."""
     digits = rng.integers(10, size=rng.integers(2, 5)).tolist()
     return _cut("".join(map(str, digits)), rng, bank)
 
