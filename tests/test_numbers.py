@@ -83,6 +83,17 @@ def test_where_they_do_not_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert number.text == "40825"
 
 
+def test_a_line_in_doubt_beside_one_that_is_not_is_read_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Image.new("L", (400, 300), 255)
+    page.paste(written("40825"), (20, 20))
+    page.paste(written("369"), (20, 170))
+    boxes = many.find_closely(page)
+    lower = boxes.boxes[:, 1] > 130
+    turned = np.where(lower[:, None], np.roll(boxes.probabilities, 1, axis=1), boxes.probabilities)
+    monkeypatch.setattr(many, "find_closely", lambda _: replace(boxes, probabilities=turned))
+    assert [number.text for number in read_numbers(page, PROBABILITIES)] == ["40825", "369"]
+
+
 @pytest.mark.parametrize("text", ["3.14", "12-05", "7+8=15"])
 def test_the_signs_between_the_digits_are_kept_apart_from_them(text: str) -> None:
     (number,) = read_numbers(written(text), PROBABILITIES)

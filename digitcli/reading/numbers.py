@@ -132,8 +132,7 @@ def read_numbers(image: Image.Image, probabilities: Probabilities, expect: Expec
     probabilities: a classifier, (n, 28, 28) uint8 to (n, 10). expect: what is known of each number.
     """
     boxes = many.find_closely(image)
-    found = many.found_at_once(image, boxes)
-    if found and (at_once := _all_at_once(image, found, expect)):
+    if at_once := _all_at_once(image, many.found_at_once(image, boxes), expect):
         return at_once
     rows, whole = _lines(image, many.read_many(image, probabilities, boxes))
     numbers = (_number(image, row, whole, expect) for row in rows)
@@ -148,7 +147,7 @@ def _lines(image: Image.Image, rows: list[list[Digit]]) -> tuple[list[list[Digit
 
 
 def _all_at_once(image: Image.Image, found: list[list[Digit]], expect: Expect) -> list[Number]:
-    """The numbers if each line is read at once; else none."""
+    """The numbers if something was found and each line of it is read at once; else none."""
     numbers = []
     rows, whole = _lines(image, found)
     for row in rows:
