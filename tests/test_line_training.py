@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from digitcli.data import synthetic
 from digitcli.detector import line_network, line_training
-from digitcli.detector.line_examples import Example
+from digitcli.detector.line_examples import Example, number_examples
 from digitcli.detector.line_views import view
 from digitcli.reading import line
 from digitcli.reading.strip import HEIGHT, STEP, strip
@@ -22,9 +22,10 @@ from digitcli.reading.transcript import SIGNS, greedy, softmax
 REAL = synthetic.generate(400, seed=2)
 
 
-def test_the_command_writes_a_reader_that_takes_lines_of_any_width(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["lines", "numbers"])
+def test_the_command_writes_a_reader_that_takes_lines_of_any_width(tmp_path: Path, what: str) -> None:
     made = tmp_path / "line.tflite"
-    command = [sys.executable, "-m", "digitcli.detector", "lines", str(made), "--data", "synthetic"]
+    command = [sys.executable, "-m", "digitcli.detector", what, str(made), "--data", "synthetic"]
     done = subprocess.run(
         [*command, "--count", "40", "--steps", "1"], capture_output=True, text=True, timeout=300
     )
@@ -43,6 +44,13 @@ def test_lines_do_not_depend_on_how_many_processes_draw() -> None:
     assert [example.text for example in drawn] == [example.text for example in again]
     assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(drawn, again, strict=True))
     assert all(example.pixels.shape[0] == HEIGHT for example in drawn)
+
+
+def test_a_reader_of_numbers_learns_from_numbers() -> None:
+    drawn = line_training.draw(REAL, 5, 250, kind=number_examples)
+    digits = [sum(sign.isdigit() for sign in example.text) for example in drawn]
+    assert sum(count > 1 for count in digits) > 0.7 * len(drawn)
+    assert 0 < sum(count == 0 for count in digits) < 0.15 * len(drawn)
 
 
 def test_training_reads_what_it_is_shown_and_says_nothing_where_there_is_nothing(
@@ -80,5 +88,5 @@ def test_a_line_seen_otherwise_is_still_a_strip(seed: int, width: int) -> None:
 def test_the_network_that_is_bundled_is_the_one_that_is_described() -> None:
     answer = line_network.build()(np.zeros((1, HEIGHT, 80, 1), np.float32)).numpy()
     assert answer.shape == (1, 1, 80 // STEP, line_network.OUTPUTS)
-    for model in line.MODELS:
+    for model in line.OF_NUMBERS:
         assert line.read(np.zeros((HEIGHT, 80), np.uint8), model).shape == answer.shape[2:]

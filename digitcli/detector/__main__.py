@@ -1,4 +1,4 @@
-"""Makes the networks that read pictures: `python -m digitcli.detector boxes|lines|close-ups OUTPUT`.
+"""Makes the networks that read pictures: `python -m digitcli.detector boxes|lines|numbers|close-ups OUTPUT`.
 
 Each takes an hour or an hour and a half on two cores.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +22,7 @@ from digitcli.detector import (
     training,
 )
 from digitcli.detector.blocks import in_8_bits
+from digitcli.detector.line_examples import number_examples
 from digitcli.errors import DataError, DigitcliError
 from digitcli.output import Output
 from digitcli.system.files import atomic_path, write_durably
@@ -42,7 +43,7 @@ def boxes(
     seed: int = 0,
 ) -> None:
     """Draws pages with digits, and trains the network that finds these."""
-    _make(training, network.to_litert, "pages", output, data, pages, steps, seed)
+    _make(training.draw, training.train, network.to_litert, "pages", output, data, pages, steps, seed)
 
 
 @app.command()
@@ -54,7 +55,22 @@ def lines(
     seed: int = 0,
 ) -> None:
     """Draws lines of writing, and trains the network that reads these."""
-    _make(line_training, line_network.to_litert, "lines", output, data, count, steps, seed)
+    draw, train = line_training.draw, line_training.train
+    _make(draw, train, line_network.to_litert, "lines", output, data, count, steps, seed)
+
+
+@app.command()
+def numbers(
+    output: File,
+    data: Data = "mnist",
+    count: Annotated[int, typer.Option(min=1, help="Of numbers that are drawn.")] = line_training.NUMBERS,
+    steps: Steps = line_training.STEPS_OF_NUMBERS,
+    seed: int = 2,
+) -> None:
+    """Draws numbers only, and trains a smaller network that reads these."""
+    draw = partial(line_training.draw, kind=number_examples)
+    train = partial(line_training.train, context=line_network.CONTEXT_OF_NUMBERS)
+    _make(draw, train, line_network.to_litert, "numbers", output, data, count, steps, seed)
 
 
 @app.command()
@@ -68,11 +84,13 @@ def close_ups(
     seed: int = 0,
 ) -> None:
     """Draws pictures of one digit, of none and of several, and trains the network that tells which."""
-    _make(close_up_training, in_8_bits, "pictures", output, data, count, steps, seed)
+    draw, train = close_up_training.draw, close_up_training.train
+    _make(draw, train, in_8_bits, "pictures", output, data, count, steps, seed)
 
 
 def _make(
-    made: ModuleType,
+    draw: Callable[..., Any],
+    train: Callable[..., Any],
     to_litert: Callable[[Any], bytes],
     what: str,
     output: Path,
@@ -81,15 +99,15 @@ def _make(
     steps: int,
     seed: int,
 ) -> None:
-    """made: the module that draws what a network learns from, and trains it."""
+    """Draws what a network learns from, trains it, and writes it. draw, train: as in its module."""
     out = Output("detector")
     real = load(data).train
     if real is None:
         raise DataError(f"{data}: has no training part.")
     with out.progress(f"Drawing {what}") as on_progress:
-        drawn = made.draw(real, seed, count, on_progress)
+        drawn = draw(real, seed, count, on_progress)
     with out.progress("Training") as on_progress:
-        model = made.train(drawn, seed, steps, on_progress)
+        model = train(drawn, seed, steps, on_progress)
     with atomic_path(output) as path:
         write_durably(path, to_litert(model))
     out.note(f"Wrote {output}.")

@@ -12,7 +12,7 @@ from digitcli.detector.drawing import Chunk, of_chunk
 from digitcli.reading.strip import grey, strip
 from digitcli.simulator import NOT_DIGITS, not_digits, picture
 from digitcli.simulator.hands import LETTER, Bank
-from digitcli.simulator.lines import line
+from digitcli.simulator.lines import line, written_number
 
 OF_PAGES, WITHOUT = 0.15, 0.03
 """Shares of the lines that are cut out of pictures of the simulator's kinds, and of such without a digit."""
@@ -40,6 +40,18 @@ def examples(chunk: Chunk) -> list[Example]:
     return of_chunk(_example, chunk)
 
 
+def number_examples(chunk: Chunk) -> list[Example]:
+    """Numbers only."""
+    return of_chunk(_number, chunk)
+
+
+def _number(rng: np.random.Generator, bank: Bank) -> Example:
+    if rng.uniform() < OF_PAGES:
+        return _of_page(rng, single=0.15)
+    drawn = written_number(rng, bank)
+    return Example(strip(drawn.pixels), drawn.text)
+
+
 def _example(rng: np.random.Generator, bank: Bank) -> Example:
     choice = rng.uniform()
     if choice < OF_PAGES:
@@ -52,14 +64,14 @@ def _example(rng: np.random.Generator, bank: Bank) -> Example:
     return Example(strip(drawn_line.pixels), drawn_line.text)
 
 
-def _of_page(rng: np.random.Generator) -> Example:
+def _of_page(rng: np.random.Generator, single: float = SINGLE) -> Example:
     """A line of a picture, with more or less of what is round it."""
-    single = rng.uniform() < SINGLE
+    alone = rng.uniform() < single
     kinds = known_kinds(TALLEST)
     kind = kinds[rng.integers(len(kinds))]
     lines = [
-        "".join(map(str, rng.integers(10, size=1 if single else rng.integers(1, LONGEST + 1))))
-        for _ in range(1 if single or rng.uniform() < 0.7 else 2)
+        "".join(map(str, rng.integers(10, size=1 if alone else rng.integers(1, LONGEST + 1))))
+        for _ in range(1 if alone or rng.uniform() < 0.7 else 2)
     ]
     touching = rng.uniform(0.1, 0.7) if rng.uniform() < 0.2 else None
     drawn = picture(kind, "\n".join(lines), rng, tallest=TALLEST, touching=touching)
@@ -71,7 +83,7 @@ def _of_page(rng: np.random.Generator) -> Example:
     tall = max(float(np.median(boxes[:, 3])), 4.0)
     room = tall * rng.uniform((0.05, 0.05, 0.05, 0.05), (0.7, 0.3, 0.7, 0.3))
     image = opened(drawn.image)
-    if single and rng.uniform() < SINGLE and tall >= _FILLS * image.height:
+    if alone and rng.uniform() < SINGLE and tall >= _FILLS * image.height:
         return Example(strip(grey(image)), lines[0])
     window = (
         max(0, int(left - room[0])),

@@ -23,8 +23,8 @@ layers = keras.layers
 FILTERS = (24, 32, 56, 96)
 """Of the convolutions at a half, a half, a quarter and an eighth of the height."""
 
-CONTEXT = 192
-"""Of those along the line."""
+CONTEXT, CONTEXT_OF_NUMBERS = 192, 152
+"""Of those along the line; of the reader that learns from numbers only, which is the smaller one."""
 
 REACH = (3, 5, 5)
 """Columns that each of these sees; dilated ones would not be exported for any width."""
@@ -39,10 +39,12 @@ OUTPUTS = len(SIGNS) + 1
 """Logits of the signs and, last, of none or the same again."""
 
 
-def build(normalization: Any = None, dtype: str | None = None, width: int | None = None) -> Any:
+def build(
+    normalization: Any = None, dtype: str | None = None, width: int | None = None, context: int = CONTEXT
+) -> Any:
     """A keras.Model from (n, HEIGHT, w, 1) float32 in 0-255, ink on black, to (n, w/4, OUTPUTS).
 
-    normalization, dtype: as for `models.build`. width: w, if it is fixed.
+    normalization, dtype: as for `models.build`. width: w, if it is fixed. context: filters along the line.
     """
     convolved = partial(blocks.convolved, normalization=normalization, dtype=dtype)
 
@@ -53,7 +55,7 @@ def build(normalization: Any = None, dtype: str | None = None, width: int | None
         """Squeeze and excitation (Hu et al. 2018): what all of the line tells of each of its parts."""
         whole = layers.GlobalAveragePooling2D(keepdims=True, dtype=dtype)(hidden)
         whole = layers.Conv2D(SQUEEZED, 1, activation="relu", dtype=dtype)(whole)
-        share = layers.Conv2D(CONTEXT, 1, activation="sigmoid", dtype=dtype)(whole)
+        share = layers.Conv2D(context, 1, activation="sigmoid", dtype=dtype)(whole)
         return layers.Multiply(dtype=dtype)([hidden, share])
 
     half, wide, quarter, eighth = FILTERS
@@ -68,18 +70,18 @@ def build(normalization: Any = None, dtype: str | None = None, width: int | None
     hidden = active(convolved(hidden, eighth))
     hidden = active(layers.Add(dtype=dtype)([hidden, convolved(hidden, eighth)]))
     hidden = layers.MaxPooling2D((2, 1), dtype=dtype)(hidden)
-    hidden = active(convolved(layers.ZeroPadding2D((0, 1), dtype=dtype)(hidden), CONTEXT, 3, padding="valid"))
+    hidden = active(convolved(layers.ZeroPadding2D((0, 1), dtype=dtype)(hidden), context, 3, padding="valid"))
     hidden = heeded(hidden)
     for reach in REACH:
-        more = heeded(convolved(hidden, CONTEXT, (1, reach)))
+        more = heeded(convolved(hidden, context, (1, reach)))
         hidden = active(layers.Add(dtype=dtype)([hidden, more]))
-    hidden = layers.Dropout(DROPOUT, noise_shape=(None, 1, 1, CONTEXT), dtype=dtype)(hidden)
+    hidden = layers.Dropout(DROPOUT, noise_shape=(None, 1, 1, context), dtype=dtype)(hidden)
     logits = layers.Conv2D(OUTPUTS, 1, dtype="float32")(hidden)
     return keras.Model(picture, logits)
 
 
 def to_litert(model: Any) -> bytes:
     """A model file of LiteRT that takes one line of any width."""
-    fixed = build(width=4 * HEIGHT)
+    fixed = build(width=4 * HEIGHT, context=model.layers[-1].input.shape[-1])
     fixed.set_weights(model.get_weights())
     return in_8_bits(fixed)

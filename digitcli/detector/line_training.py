@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from digitcli.data.digits import Digits
 from digitcli.detector import drawing, line_network, making
+from digitcli.detector.drawing import Chunk
 from digitcli.detector.line_examples import Example, examples
 from digitcli.detector.line_views import view
 from digitcli.detector.making import PARTS, Schedule
@@ -21,8 +23,10 @@ from digitcli.system.tensorflow_setup import import_tensorflow
 tf = import_tensorflow()
 import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
 
-LINES = 160_000
-STEPS = 11_000
+LINES, NUMBERS = 160_000, 125_000
+"""That are drawn: of all kinds, or numbers only."""
+
+STEPS, STEPS_OF_NUMBERS = 11_000, 10_000
 PIXELS = 64 * 160
 """Columns of a batch: so many lines that their widths come to it."""
 
@@ -37,13 +41,17 @@ _CHUNK = 250, 6_000
 
 
 def draw(
-    real: Digits, seed: int, count: int = LINES, on_progress: Progress = lambda done, total: None
+    real: Digits,
+    seed: int,
+    count: int = LINES,
+    on_progress: Progress = lambda done, total: None,
+    kind: Callable[[Chunk], list[Example]] = examples,
 ) -> list[Example]:
-    """`count` lines; real: the handwritten digits of some.
+    """`count` lines; real: the handwritten digits of some. kind: what draws a chunk of them.
 
     Raises DataError if a process that draws is killed.
     """
-    return drawing.drawn(examples, real, seed, count, _CHUNK, on_progress)
+    return drawing.drawn(kind, real, seed, count, _CHUNK, on_progress)
 
 
 def train(
@@ -51,14 +59,14 @@ def train(
     seed: int,
     steps: int = STEPS,
     on_progress: Progress = lambda done, total: None,
+    context: int = line_network.CONTEXT,
 ) -> Any:
-    """A keras.Model as from `line_network.build`, trained on views of the lines."""
+    """A keras.Model as from `line_network.build`, which see, trained on views of the lines."""
     keras.utils.set_random_seed(seed)
     schedule = Schedule(LEARNING_RATE, WARM_UP, COOLED, AVERAGED)
     signature = tf.TensorSpec((None, HEIGHT, None), tf.uint8), tf.TensorSpec((None, None), tf.int32)
-    return making.train(
-        line_network.build, _batches(drawn, seed), _part_loss, signature, schedule, steps, on_progress
-    )
+    build = partial(line_network.build, context=context)
+    return making.train(build, _batches(drawn, seed), _part_loss, signature, schedule, steps, on_progress)
 
 
 def _part_loss(model: Any, part: Sequence[Any], batch: Sequence[Any]) -> Any:

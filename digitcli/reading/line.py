@@ -1,6 +1,7 @@
-"""The line reader: two networks that read all that is written in a line, from its grey pixels.
+"""The line readers: networks that read all that is written in a line, from its grey pixels.
 
-They learnt from different hands, one also from typefaces of handwriting, and so err in different places.
+They learnt from different hands, one also from typefaces of handwriting, and so err in different places. A
+third one learnt from numbers only, and is heard where there is a number.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.images.ink import Box
+from digitcli.reading.edges import cropped
 from digitcli.reading.network import network
 from digitcli.reading.strip import grey, leaning, strip
 from digitcli.reading.transcript import softmax
@@ -21,10 +23,14 @@ from digitcli.reading.transcript import softmax
 MODELS = tuple(
     Path(__file__).parents[1] / "assets" / name for name in ("line-typefaces.tflite", "line.tflite")
 )
+OF_NUMBERS = (*MODELS, MODELS[0].with_name("line-numbers.tflite"))
 
 UPRIGHT, LEANING = (0.0,), (0.15, -0.15)
 LEANS = UPRIGHT + LEANING
 """Ways to see a line, as for `leaning`; what they say together is right more often, and surer of it."""
+
+STAGES = ((UPRIGHT, MODELS), (UPRIGHT, OF_NUMBERS[len(MODELS) :]), (LEANING, OF_NUMBERS))
+"""Ways and networks to read a number with, one after another until it is sure."""
 
 
 class View(NamedTuple):
@@ -37,14 +43,22 @@ class View(NamedTuple):
     columns: NDArray[np.float32]
 
 
-def views(image: Image.Image, windows: Iterable[Box], leans: Sequence[float] = LEANS) -> list[View]:
-    """Each window of a picture, mode L or RGB, by each network in all ways to see it, upright ones first."""
-    strips = [(window, strip(grey(image.crop(window)))) for window in windows]
+def views(
+    image: Image.Image,
+    windows: Iterable[Box],
+    leans: Sequence[float],
+    models: Sequence[Path],
+) -> list[View]:
+    """Each window of a picture, mode L or RGB, by each network in all ways to see it, upright ones first.
+
+    A window may reach beyond the picture, where there is paper.
+    """
+    strips = [(window, strip(grey(cropped(image, window)))) for window in windows]
     return [
         View(window, columns)
         for lean in leans
         for window, pixels in strips
-        for columns in read_by_each(leaning(pixels, lean))
+        for columns in read_by_each(leaning(pixels, lean), models)
     ]
 
 
@@ -53,9 +67,9 @@ def glance(image: Image.Image, window: Box) -> View:
     return View(window, read(strip(grey(image.crop(window))), MODELS[0]))
 
 
-def read_by_each(pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+def read_by_each(pixels: NDArray[np.uint8], models: Sequence[Path] = MODELS) -> list[NDArray[np.float32]]:
     """What each network reads; pixels: as for `read`."""
-    return [read(pixels, model) for model in MODELS]
+    return [read(pixels, model) for model in models]
 
 
 def read(pixels: NDArray[np.uint8], model: Path) -> NDArray[np.float32]:

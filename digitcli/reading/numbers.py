@@ -46,6 +46,9 @@ _LONGEST = 25
 _ROOMS = ((0.7, 0.3), (0.3, 0.12))
 """Paper beside and above a line that the line reader sees, in heights of a digit: two views."""
 
+_BEYOND = 0.25
+"""Paper beside a picture that is all one line, in its heights: what begins at its edge is seen better."""
+
 _BESIDE = 1.3
 """Paper beside it in which digits and brackets are looked for that were missed, in the same."""
 
@@ -83,10 +86,17 @@ both than stands in the world's numbers, and so leave out digits that look like 
 
 _WEIGHTS = np.array([1.0 if sign in "0123456789.,'-:=" else _RARE for sign in SIGNS] + [_NONE], np.float32)
 
+_OF_SUMS = [SIGNS.index(sign) for sign in "+×÷/()*"]
+_IN_SUMS = _WEIGHTS.copy()
+_IN_SUMS[_OF_SUMS] = 1.0
+"""The same where several sorts of these are seen with more than _SEEN: in a sum they are not rare."""
+
+_SEEN = 0.5
+
 _UNPAIRED = 0.05
 """Weight of a text with a bracket that has no other."""
 
-_UNANIMOUS, _IMPOSSIBLE = 0.5, 1e-9
+_UNANIMOUS, _IMPOSSIBLE = 0.6, 1e-9
 """Weight of the geometric mean of what the views say, and what is left to a text in each of them."""
 
 _EXPECTED, _FITTING = 24, 16
@@ -101,7 +111,7 @@ _LONGEST_EXPECTED = 40
 _UNFIT = 0.05
 """Weight of what does not fit, since what is known may be wrong of a picture."""
 
-_HARDLY = 1e-6
+_HARDLY = 1e-4
 """Share of all that fits, below which the picture is none of what is expected."""
 
 _LEAST = 1e-12
@@ -163,7 +173,7 @@ def _at_once(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Ex
     text, sureness = _by_itself(found, whole)
     if not expect.fits(text):
         return None
-    views = line.views(image, _windows(image, found, whole)[:1], line.UPRIGHT)
+    views = line.views(image, _windows(image, found, whole)[:1], line.UPRIGHT, line.MODELS)
     said = _said([_digits(view) for view in views], {text})
     _, confidence = _weighed(said, text, sureness, whole, ANY)
     return _as_seen(image, views, text, found, confidence) if confidence >= _AT_ONCE else None
@@ -172,11 +182,12 @@ def _at_once(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Ex
 def _number(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Expect) -> Number:
     """The likeliest number in a line; found, whole, expect: as for `best`."""
     windows = _windows(image, found, whole)
-    views = line.views(image, windows, line.UPRIGHT)
-    text, confidence = best(views, found, whole, expect)
-    if confidence < _SETTLED:
-        views += line.views(image, windows, line.LEANING)
+    views: list[View] = []
+    for leans, models in line.STAGES:
+        views += line.views(image, windows, leans, models)
         text, confidence = best(views, found, whole, expect)
+        if confidence >= _SETTLED:
+            break
     return _as_seen(image, views, text, found, confidence)
 
 
@@ -223,7 +234,8 @@ def _by_itself(found: Sequence[Digit], whole: bool) -> tuple[str, float]:
 
 def _digits(view: View) -> NDArray[np.float32]:
     """(columns, 11): of a number's digits, and of none."""
-    weighed = view.columns * _WEIGHTS
+    is_sum = np.count_nonzero(view.columns[:, _OF_SUMS].max(axis=0) > _SEEN) > 1
+    weighed = view.columns * (_IN_SUMS if is_sum else _WEIGHTS)
     return of_digits(weighed / weighed.sum(axis=1, keepdims=True))
 
 
@@ -306,6 +318,9 @@ def _windows(image: Image.Image, found: Sequence[Digit], whole: bool) -> list[Bo
                     min(image.height, int(bottom + above * tall) + 1),
                 )
             )
+    if whole:
+        room = max(2, round(_BEYOND * image.height))
+        windows.append((-room, 0, image.width + room, image.height))
     return windows
 
 

@@ -94,7 +94,7 @@ class Bank:
     """MNIST's digits, sorted by pen and slant. images: (n, 28, 28) uint8; labels: (n,)."""
 
     def __init__(self, images: Ink, labels: Ink) -> None:
-        self.images = images
+        self.images, self.labels = images, labels
         weights = images.astype(np.float32)
         mass = weights.sum(axis=(1, 2))
         rows, columns = np.arange(28, dtype=np.float32), np.arange(28, dtype=np.float32)
@@ -124,6 +124,7 @@ class Hand:
         self.shear = float(rng.normal(0.12, 0.22))
         self.hurry = float(rng.uniform(0, 4)) if rng.uniform() < 0.6 else 0.0
         self.nib = float(rng.uniform(0.25, 1)) if rng.uniform() < 0.3 else 0.0
+        self.habit = _wave(0.035, rng)
         self.in_number = in_number
         self.styles = [_style(digit, rng, in_number) for digit in range(CLASSES)]
         if bank is not None:
@@ -165,7 +166,8 @@ class Hand:
         style = self.styles[digit] if rng.uniform() < 0.8 else _style(digit, rng, self.in_number)
         paths, order = _paths(digit, style)
         near = int(np.clip(rng.normal((self.slant + 0.5) / _SLANTS, 0.12), 0, 0.999) * len(order))
-        path = paths[order[near]] + _bent(paths[order[near]], rng)
+        path = paths[order[near]]
+        path = path + _bent(path, *self.habit) + _bent(path, *_wave(0.025, rng))
         path = path - path.min(axis=0)
         path /= max(float(np.ptp(path[:, 1])), float(np.ptp(path[:, 0])) / writing.WIDEST)
         strokes = [_hurried(stroke, self.hurry) for stroke in split(path, STYLES_OF[digit][style])]
@@ -413,9 +415,14 @@ def _with_nib(ink: Ink, line: NDArray[np.int32], pen: float, contrast: float) ->
         cv2.line(ink, start, end, 255, max(1, round(1.2 * thick)), cv2.LINE_AA, 4)
 
 
-def _bent(path: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """What a hand varies from one digit to the next."""
+def _wave(spread: float, rng: np.random.Generator) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """How much of a wave x and y are to it, where it begins, and how far it pushes either."""
     angle, frequency, phase = rng.uniform(0, 6.28), rng.uniform(1.5, 6), rng.uniform(0, 6.28)
-    push = rng.normal(0, 0.025, 2)
-    wave = np.sin(frequency * (path[:, 0] * np.cos(angle) + path[:, 1] * np.sin(angle)) + phase)
-    return np.asarray(wave[:, None] * push, np.float32)
+    return frequency * np.array((np.cos(angle), np.sin(angle))), phase, rng.normal(0, spread, 2)
+
+
+def _bent(
+    path: NDArray[np.float32], along: NDArray[np.float64], phase: float, push: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """What a path (points, 2) is moved by, (points, 2): a wave, as from `_wave`."""
+    return np.asarray(np.sin(path @ along + phase)[:, None] * push, np.float32)

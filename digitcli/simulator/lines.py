@@ -20,6 +20,9 @@ _LEAST = 4
 """Pixels of a window, either way."""
 
 _DIGITS = "0123456789"
+_JOINING = "012356"
+"""Digits whose end the pen may leave on the paper, to go on with the next."""
+
 _OF_NUMBERS, _PLAIN = frozenset("0123456789.,'-"), 3
 """Signs of a line in which all else is a digit, and how many digits that takes."""
 
@@ -65,6 +68,20 @@ def line(rng: np.random.Generator, bank: Bank) -> Line:
     if choice < 0.875:
         return _cut(str(rng.integers(10)), rng, bank)
     return _one_of_many(rng, bank)
+
+
+def written_number(rng: np.random.Generator, bank: Bank) -> Line:
+    """A number as people hand it over, signs and words beside it included; seldom none."""
+    choice = rng.uniform()
+    if choice < 0.5:
+        return _cut(texts.amount(rng), rng, bank)
+    if choice < 0.7:
+        return _cut(texts.number(rng), rng, bank)
+    if choice < 0.86:
+        return _cut(texts.sum_(rng), rng, bank)
+    if choice < 0.94:
+        return _cut(texts.with_words(rng), rng, bank)
+    return _cut(texts.none(rng), rng, bank)
 
 
 def close_up(rng: np.random.Generator, bank: Bank | None = None, *, whole: float = 0.0) -> Line:
@@ -256,7 +273,8 @@ def _side_by_side(
         _stamp(canvas, ink, left, top)
     for index in range(len(text) - 1):
         one, other = ends[index], ends[index + 1]
-        if one and other and text[index] in "056" and text[index + 1] in _DIGITS and rng.uniform() < joined:
+        joins = text[index] in _JOINING and text[index + 1] in _DIGITS
+        if one and other and joins and rng.uniform() < joined:
             _join(canvas, one[1], other[0], hand, rng)
     return _Written(canvas, text, lefts, rights, spread, base)
 
