@@ -71,9 +71,12 @@ _SURELY_NOT = 0.05
 _ONE_OF_THEM = 0.1
 """Of a digit's sureness that is left where others seem to stand beside it."""
 
-_NEIGHBOUR, _NARROW, _REACHES = 0.1, 1.2, 0.03
-"""Weight of two digits in a picture that is narrower than two, in its heights, if one of them reaches its
-edge, in the same: it was cut out round one digit, more likely than round both."""
+_FEW, _NARROW, _CUT_OUT = 3, 0.7, 2
+"""Digits at most, and width of each in the picture's height, or in so many times that of the tallest digit,
+of a narrow picture: it may have been cut out round one of them."""
+
+_NEIGHBOUR, _REACHES = 0.1, 0.03
+"""Weight of all of them, if one reaches the picture's edge, in its height: more likely it is a neighbour."""
 
 
 def look_again(
@@ -108,20 +111,23 @@ def surer(one: One, image: Image.Image, probabilities: Probabilities) -> list[Nu
     That a digit is read well says little of its being the only one, if the picture seems to hold more.
     """
     numbers = read_numbers(image, probabilities)
-    several = sum(len(number.digits) for number in numbers) > 1
-    together = math.prod(number.confidence for number in numbers)
-    together *= _both_are_meant(image, numbers)
+    if sum(len(number.digits) for number in numbers) < 2:
+        return []
+    together = math.prod(number.confidence for number in numbers) * _all_are_meant(image, numbers)
     alone = one.sureness * (_ONE_OF_THEM if one.several else 1)
-    return numbers if several and together > alone else []
+    return numbers if together > alone else []
 
 
-def _both_are_meant(image: Image.Image, numbers: list[Number]) -> float:
-    """Weight of two digits in a narrow picture, of which one may be a neighbour in view; else 1."""
-    if len(numbers) != 1 or len(numbers[0].digits) != 2 or image.width >= _NARROW * image.height:
+def _all_are_meant(image: Image.Image, numbers: list[Number]) -> float:
+    """Weight of several digits in a narrow picture, of which some may be neighbours in view; else 1."""
+    boxes = [digit.box for number in numbers for digit in number.digits]
+    tallest = max(height for *_, height in boxes)
+    few = len(numbers) == 1 and len(boxes) <= _FEW
+    if not few or image.width >= _NARROW * len(boxes) * min(image.height, _CUT_OUT * tallest):
         return 1.0
     several = float(close_up.read(strip(grey(image)))[SEVERAL])
     weight = min(1.0, (several + _SURELY_NOT) / (1 - several + _SURELY_NOT))
-    spans = [(digit.box[0], digit.box[0] + digit.box[2]) for digit in numbers[0].digits]
+    spans = [(left, left + width) for left, _, width, _ in boxes]
     room = _REACHES * image.height
     cut = min(spans)[0] <= room or max(end for _, end in spans) >= image.width - room
     return weight * (_NEIGHBOUR if cut else 1)

@@ -270,28 +270,48 @@ class _Reader:
         self, group: _Opened, probabilities: Probabilities, limits: PictureLimits
     ) -> Iterator[Prediction]:
         """One digit in each of some pictures, or several where there seem to be."""
-        outcomes = list(_ones(group, probabilities, limits))
+        outcomes = [
+            (source, self._looked_at_again(source, image, outcome, probabilities, limits))
+            for (_, image), (source, outcome) in zip(group, _ones(group, probabilities, limits), strict=True)
+        ]
         group.clear()  # frees the pictures, for those with several digits to be opened at their full size
         for source, outcome in outcomes:
             if isinstance(outcome, ImageError):
                 yield Prediction(source.name, error=str(outcome))
-            elif outcome.clear or (outcome.pixels is None and self.mode == "single"):
+            elif outcome.clear or self.mode == "single" or (outcome.sure and not outcome.several):
                 yield self._single(source.name, outcome)
             else:
-                yield self._doubtful(source, outcome, probabilities, limits)
+                yield self._several_or(outcome, source, probabilities, limits)
 
-    def _doubtful(
-        self, source: Source, one: One, probabilities: Probabilities, limits: PictureLimits
-    ) -> Prediction:
-        """Another look at a picture that is not clearly one digit."""
-        from digitcli.reading.again import look_again, surer  # one clear digit should not pay for its import
+    def _looked_at_again(
+        self,
+        source: Source,
+        image: Image.Image | ImageError,
+        one: One | ImageError,
+        probabilities: Probabilities,
+        limits: PictureLimits,
+    ) -> One | ImageError:
+        """A picture read as `one`, by all readers where that is not clear."""
+        if isinstance(image, ImageError) or isinstance(one, ImageError) or one.clear:
+            return one
+        if one.pixels is None and self.mode == "single":
+            return one
+        from digitcli.reading.again import look_again  # one clear digit should not pay for its import
 
         try:
             with limits.reading(source, source.name):
-                image = opened(source, self.time_limit, LEAST_SIDE)
-                one = look_again(image, one, probabilities, has_learnt=self.has_learnt)
-                if self.mode == "single" or (one.sure and not one.several):
-                    return self._single(source.name, one)
+                return look_again(image, one, probabilities, has_learnt=self.has_learnt)
+        except ImageError as error:
+            return error
+
+    def _several_or(
+        self, one: One, source: Source, probabilities: Probabilities, limits: PictureLimits
+    ) -> Prediction:
+        """The numbers of a picture if these are surer than that it is `one`."""
+        from digitcli.reading.again import surer
+
+        try:
+            with limits.reading(source, source.name):
                 numbers = surer(one, opened(source, self.time_limit), probabilities)
         except ImageError as error:
             return Prediction(source.name, error=str(error))
