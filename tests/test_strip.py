@@ -63,3 +63,12 @@ def test_a_grey_picture_in_colour_stays_as_it_is() -> None:
     image = Image.fromarray(DARK_ON_LIGHT)
     seen = grey(image.convert("RGB")).astype(int)
     assert np.abs(strip(seen.astype(np.uint8)).astype(int) - strip(DARK_ON_LIGHT)).max() <= 3
+
+
+@pytest.mark.parametrize("times", [7, 13, 40])
+def test_a_picture_of_many_pixels_becomes_the_strip_of_a_small_one(times: int) -> None:
+    small = Image.fromarray(DARK_ON_LIGHT)
+    large = small.resize((times * small.width, times * small.height), Image.Resampling.NEAREST)
+    seen = grey(large)
+    assert HEIGHT <= seen.shape[0] < 8 * HEIGHT
+    assert np.abs(strip(seen).astype(int) - strip(grey(small))).mean() < 4

@@ -46,7 +46,7 @@ _SAME, _INSIDE = 0.45, 0.85
 MOST = 400
 """Centres that are looked at; more are a texture."""
 
-_STRIP = 256  # rows of a picture that are copied at a time
+_ENOUGH = 4  # times as wide and as high as what is looked at
 
 Floats = NDArray[np.float32]
 
@@ -80,10 +80,8 @@ class Found:
 
 def find(image: Image.Image, area: int = AREA) -> Found:
     """What may be digits in a picture, mode L or RGB, that is brought to about `area` pixels."""
-    pixels = _colours(image)
-    height, width = pixels.shape[:2]
-    sized = resized(pixels, area, LARGEST)
-    scale = np.array([width / sized.shape[1], height / sized.shape[0]] * 2, np.float32)
+    sized = resized(_reduced(image, area), area, LARGEST)
+    scale = np.array([image.width / sized.shape[1], image.height / sized.shape[0]] * 2, np.float32)
     padding = [-side % STEP for side in sized.shape[:2]]
     padded = cv2.copyMakeBorder(sized, 0, padding[0], 0, padding[1], cv2.BORDER_REPLICATE)
     boxes, scores, probabilities = decoded(network(MODEL)(np.asarray(padded)))
@@ -91,13 +89,11 @@ def find(image: Image.Image, area: int = AREA) -> Found:
     return Found(boxes * scale, scores, probabilities, float(scale.max())).only(on_picture)
 
 
-def _colours(image: Image.Image) -> NDArray[np.uint8]:
-    """(height, width, 3). In strips, since Pillow would need twice the memory for all at once."""
-    pixels = np.empty((image.height, image.width, 3), np.uint8)
-    for top in range(0, image.height, _STRIP):
-        strip = image.crop((0, top, image.width, min(top + _STRIP, image.height)))
-        pixels[top : top + _STRIP] = np.asarray(strip if strip.mode == "RGB" else strip.convert("RGB"))
-    return pixels
+def _reduced(image: Image.Image, area: int) -> NDArray[np.uint8]:
+    """(height, width, 3): with pixels enough to be brought to about `area`, and not many more to copy."""
+    spare = int((image.width * image.height / area) ** 0.5 / _ENOUGH)
+    few = image.reduce(spare) if spare > 1 else image
+    return np.asarray(few if few.mode == "RGB" else few.convert("RGB"))
 
 
 def resized(pixels: NDArray[np.uint8], area: float, largest: float) -> NDArray[np.uint8]:
