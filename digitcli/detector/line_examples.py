@@ -12,7 +12,7 @@ from digitcli.detector.drawing import Chunk, of_chunk
 from digitcli.reading.strip import grey, strip
 from digitcli.simulator import NOT_DIGITS, not_digits, picture
 from digitcli.simulator.hands import LETTER, Bank
-from digitcli.simulator.lines import line, written_number
+from digitcli.simulator.lines import NUMBERS, line
 
 OF_PAGES, WITHOUT = 0.15, 0.03
 """Shares of the lines that are cut out of pictures of the simulator's kinds, and of such without a digit."""
@@ -22,6 +22,9 @@ TALLEST, LONGEST = 60, 10
 
 SINGLE = 0.5
 """Share of them that hold one digit; of these, the share with the whole picture, if it fills enough."""
+
+_SINGLE_OF_NUMBERS = 0.15
+"""The former where numbers are to be learnt."""
 
 _FILLS = 0.25
 """Of the picture's height."""
@@ -47,8 +50,8 @@ def number_examples(chunk: Chunk) -> list[Example]:
 
 def _number(rng: np.random.Generator, bank: Bank) -> Example:
     if rng.uniform() < OF_PAGES:
-        return _of_page(rng, single=0.15)
-    drawn = written_number(rng, bank)
+        return _of_page(rng, single=_SINGLE_OF_NUMBERS)
+    drawn = line(rng, bank, NUMBERS)
     return Example(strip(drawn.pixels), drawn.text)
 
 

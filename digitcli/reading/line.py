@@ -43,21 +43,21 @@ class View(NamedTuple):
     columns: NDArray[np.float32]
 
 
-def views(
-    image: Image.Image,
-    windows: Iterable[Box],
-    leans: Sequence[float],
-    models: Sequence[Path],
-) -> list[View]:
-    """Each window of a picture, mode L or RGB, by each network in all ways to see it, upright ones first.
+Strips = Sequence[tuple[Box, NDArray[np.uint8]]]
+"""Windows of a picture, and each as from `strip`."""
 
-    A window may reach beyond the picture, where there is paper.
-    """
-    strips = [(window, strip(grey(cropped(image, window)))) for window in windows]
+
+def strips(image: Image.Image, windows: Iterable[Box]) -> Strips:
+    """Windows of a picture, mode L or RGB; one may reach beyond it, where there is paper."""
+    return [(window, strip(grey(cropped(image, window)))) for window in windows]
+
+
+def views(seen: Strips, leans: Sequence[float], models: Sequence[Path]) -> list[View]:
+    """Each strip by each network in all ways to see it, `leans` one after another."""
     return [
         View(window, columns)
         for lean in leans
-        for window, pixels in strips
+        for window, pixels in seen
         for columns in read_by_each(leaning(pixels, lean), models)
     ]
 

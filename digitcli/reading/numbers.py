@@ -173,7 +173,8 @@ def _at_once(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Ex
     text, sureness = _by_itself(found, whole)
     if not expect.fits(text):
         return None
-    views = line.views(image, _windows(image, found, whole)[:1], line.UPRIGHT, line.MODELS)
+    seen = line.strips(image, _windows(image, found, whole)[:1])
+    views = line.views(seen, line.UPRIGHT, line.MODELS)
     said = _said([_digits(view) for view in views], {text})
     _, confidence = _weighed(said, text, sureness, whole, ANY)
     return _as_seen(image, views, text, found, confidence) if confidence >= _AT_ONCE else None
@@ -181,10 +182,10 @@ def _at_once(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Ex
 
 def _number(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Expect) -> Number:
     """The likeliest number in a line; found, whole, expect: as for `best`."""
-    windows = _windows(image, found, whole)
+    seen = line.strips(image, _windows(image, found, whole))
     views: list[View] = []
     for leans, models in line.STAGES:
-        views += line.views(image, windows, leans, models)
+        views += line.views(seen, leans, models)
         text, confidence = best(views, found, whole, expect)
         if confidence >= _SETTLED:
             break

@@ -94,7 +94,7 @@ class Bank:
     """MNIST's digits, sorted by pen and slant. images: (n, 28, 28) uint8; labels: (n,)."""
 
     def __init__(self, images: Ink, labels: Ink) -> None:
-        self.images, self.labels = images, labels
+        self.images = images
         weights = images.astype(np.float32)
         mass = weights.sum(axis=(1, 2))
         rows, columns = np.arange(28, dtype=np.float32), np.arange(28, dtype=np.float32)

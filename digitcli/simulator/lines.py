@@ -26,6 +26,11 @@ _JOINING = "012356"
 _OF_NUMBERS, _PLAIN = frozenset("0123456789.,'-"), 3
 """Signs of a line in which all else is a digit, and how many digits that takes."""
 
+ALL = 0.32, 0.43, 0.58, 0.635, 0.77, 0.875
+NUMBERS = 0.5, 0.7, 0.86, 0.94, 1.0, 1.0
+"""Shares of amounts, plain numbers, sums, numbers beside words, none and single digits among lines, each with
+those before it; the rest is one digit of many. Of all kinds of lines, or of numbers, seldom none."""
+
 Box = tuple[int, int, int, int]
 
 
@@ -52,36 +57,26 @@ class _Written:
     line: float
 
 
-def line(rng: np.random.Generator, bank: Bank) -> Line:
-    """A line as people hand it over: a number, an amount, a sum, one digit of many, or none."""
+def line(rng: np.random.Generator, bank: Bank, shares: tuple[float, ...] = ALL) -> Line:
+    """A line as people hand it over: a number, an amount, a sum, one digit of many, or none.
+
+    shares: as `ALL`.
+    """
+    amounts, numbers, sums, with_words, none, single = shares
     choice = rng.uniform()
-    if choice < 0.32:
+    if choice < amounts:
         return _cut(texts.amount(rng), rng, bank)
-    if choice < 0.43:
+    if choice < numbers:
         return _cut(texts.number(rng), rng, bank)
-    if choice < 0.58:
+    if choice < sums:
         return _cut(texts.sum_(rng), rng, bank)
-    if choice < 0.635:
+    if choice < with_words:
         return _cut(texts.with_words(rng), rng, bank)
-    if choice < 0.77:
+    if choice < none:
         return _cut(texts.none(rng), rng, bank)
-    if choice < 0.875:
+    if choice < single:
         return _cut(str(rng.integers(10)), rng, bank)
     return _one_of_many(rng, bank)
-
-
-def written_number(rng: np.random.Generator, bank: Bank) -> Line:
-    """A number as people hand it over, signs and words beside it included; seldom none."""
-    choice = rng.uniform()
-    if choice < 0.5:
-        return _cut(texts.amount(rng), rng, bank)
-    if choice < 0.7:
-        return _cut(texts.number(rng), rng, bank)
-    if choice < 0.86:
-        return _cut(texts.sum_(rng), rng, bank)
-    if choice < 0.94:
-        return _cut(texts.with_words(rng), rng, bank)
-    return _cut(texts.none(rng), rng, bank)
 
 
 def close_up(rng: np.random.Generator, bank: Bank | None = None, *, whole: float = 0.0) -> Line:
