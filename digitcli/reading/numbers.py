@@ -20,6 +20,7 @@ from digitcli.images.boxes import in_box
 from digitcli.images.ink import Box
 from digitcli.reading import line, many
 from digitcli.reading.digit import Digit
+from digitcli.reading.edges import reaches_edge
 from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.likelihood import Probabilities
 from digitcli.reading.line import View
@@ -47,7 +48,7 @@ _ROOMS = ((0.7, 0.3), (0.3, 0.12))
 """Paper beside and above a line that the line reader sees, in heights of a digit: two views."""
 
 _BEYOND = 0.25
-"""Paper beside a picture that is all one line, in its heights: what begins at its edge is seen better."""
+"""Paper beside a picture that is all one line and cut off, in its heights: its ends are seen better."""
 
 _BESIDE = 1.3
 """Paper beside it in which digits and brackets are looked for that were missed, in the same."""
@@ -182,7 +183,11 @@ def _at_once(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Ex
 
 def _number(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Expect) -> Number:
     """The likeliest number in a line; found, whole, expect: as for `best`."""
-    seen = line.strips(image, _windows(image, found, whole))
+    windows = _windows(image, found, whole)
+    if whole and reaches_edge(image):
+        room = max(2, round(_BEYOND * image.height))
+        windows.append((-room, 0, image.width + room, image.height))
+    seen = line.strips(image, windows)
     views: list[View] = []
     for leans, models in line.STAGES:
         views += line.views(seen, leans, models)
@@ -319,9 +324,6 @@ def _windows(image: Image.Image, found: Sequence[Digit], whole: bool) -> list[Bo
                     min(image.height, int(bottom + above * tall) + 1),
                 )
             )
-    if whole:
-        room = max(2, round(_BEYOND * image.height))
-        windows.append((-room, 0, image.width + room, image.height))
     return windows
 
 
