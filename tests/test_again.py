@@ -98,6 +98,17 @@ def test_of_two_digits_in_a_narrow_picture_the_close_up_reader_tells_whether_one
     assert [number.text for number in numbers] == (["37"] if others else [])
 
 
+def test_two_small_digits_on_a_page_are_both_meant_whatever_the_close_up_reader_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = Image.new("L", (200, 400), 255)
+    page.paste(cut_to_its_ink("37", 60), (70, 170))
+    monkeypatch.setattr(close_up, "read", lambda strip: np.eye(OUTCOMES)[7])
+    doubtful = One(probabilities=np.eye(10, dtype=np.float32)[7] * 0.3)
+    (number,) = again.surer(doubtful, page, classifiers.load(runs.BUNDLED).probabilities)
+    assert number.text == "37"
+
+
 def test_what_digit_it_is_says_first_of_all_who_has_learnt_the_hand() -> None:
     image, other = cut_to_its_ink("4", 60), rows_of(9, 0.9)
     (one,) = read_one([image], other)

@@ -1,11 +1,13 @@
-"""Probabilities where a detector and a classifier have seen the same place."""
+"""Probabilities where a detector and a classifier have seen the same place, and how sure a number then is."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from digitcli.reading.likelihood import seen_twice
+from digitcli.reading.likelihood import UNCERTAIN, calibrated, seen_twice
 
 UNDECIDED = np.full(10, 0.1, np.float32)
 
@@ -53,3 +55,12 @@ def test_probabilities_never_exceed_one_even_where_each_rules_out_what_the_other
     for score in (0.0, 0.5, 1.0):
         for total in (0.0, 0.5, 1.0):
             assert 0 <= seen_twice(score, naming(3, 0.7), naming(3, 0.6, total)).sum() <= 1 + 1e-6
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_surer_number_stays_surer_and_a_marked_one_marked_when_its_confidence_is_calibrated(
+    share: float, other: float
+) -> None:
+    less, more = sorted((share, other))
+    assert 0 <= calibrated(less) <= calibrated(more) <= 1
+    assert (calibrated(share) < UNCERTAIN) == (share < UNCERTAIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from digitcli import classifiers, runs
-from digitcli.reading import many
+from digitcli.images.ink import Box
+from digitcli.reading import line, many
 from digitcli.reading.digit import Digit
 from digitcli.reading.line import View
 from digitcli.reading.numbers import best, read_numbers
@@ -83,6 +85,35 @@ def test_where_they_do_not_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert number.text == "40825"
 
 
+@pytest.mark.parametrize(("sure", "models"), [(0.999, line.MODELS), (0.5, line.OF_NUMBERS)])
+def test_the_third_line_reader_is_asked_only_where_the_first_two_leave_doubt(
+    sure: float, models: tuple[Path, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = set()
+
+    def read(pixels: NDArray[np.uint8], model: Path) -> NDArray[np.float32]:
+        asked.add(model)
+        return seen("40825", sure).columns
+
+    monkeypatch.setattr(line, "read", read)
+    read_numbers(written("40825"), PROBABILITIES)
+    assert asked == set(models)
+
+
+def test_a_picture_that_is_cut_off_is_seen_with_paper_beyond_both_sides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    windows: list[Box] = []
+    strips = line.strips
+    monkeypatch.setattr(many, "found_at_once", lambda image, boxes: [])
+    monkeypatch.setattr(line, "strips", lambda image, seen: strips(image, windows.extend(seen) or seen))
+    for margin, beyond in ((14, False), (0, True)):
+        windows.clear()
+        image = written("40825", margin=margin)
+        read_numbers(image, PROBABILITIES)
+        assert any(left < 0 and right > image.width for left, _, right, _ in windows) == beyond
+
+
 def test_a_line_in_doubt_beside_one_that_is_not_is_read_too(monkeypatch: pytest.MonkeyPatch) -> None:
     page = Image.new("L", (400, 300), 255)
     page.paste(written("40825"), (20, 20))
@@ -140,6 +171,16 @@ def test_a_digit_that_looks_more_like_a_letter_or_sign_is_read_among_digits(mist
     assert confidence < 0.8
     view.columns[3, [8, SIGNS.index(mistaken)]] = 0.001, 0.999
     assert best([view], [], whole=True)[0] == "132"
+
+
+def test_in_a_sum_its_signs_are_as_likely_as_digits() -> None:
+    view = seen("3852", 1)
+    view.columns[3] = 0
+    view.columns[3, [8, SIGNS.index("×")]] = 0.4, 0.6
+    assert best([view], [], whole=True)[0] == "3852"
+    view.columns[5] = 0
+    view.columns[5, SIGNS.index("+")] = 1
+    assert best([view], [], whole=True)[0] == "32"
 
 
 def test_where_they_differ_the_surer_one_is_believed() -> None:

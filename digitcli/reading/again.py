@@ -69,14 +69,13 @@ _SURELY_NOT = 0.05
 """Probability that is left to there being several, or one, where the close-up reader is sure of the other."""
 
 _ONE_OF_THEM = 0.1
-"""Of a digit's sureness that is left where others seem to stand beside it, and again where more are read than
-may be neighbours in view."""
+"""Of a digit's sureness that is left where others seem to stand beside it."""
 
 _FEW, _NARROW, _CUT_OUT = 3, 0.7, 2
 """Digits at most, and width of each in the picture's height, or in so many times that of the tallest digit,
 of a narrow picture: it may have been cut out round one of them."""
 
-_NEIGHBOUR, _REACHES = 0.1, 0.03
+_NEIGHBOUR, _REACHES = 0.08, 0.03
 """Weight of all of them, if one reaches the picture's edge, in its height: more likely it is a neighbour."""
 
 
@@ -112,11 +111,10 @@ def surer(one: One, image: Image.Image, probabilities: Probabilities) -> list[Nu
     That a digit is read well says little of its being the only one, if the picture seems to hold more.
     """
     numbers = read_numbers(image, probabilities)
-    count = sum(len(number.digits) for number in numbers)
-    if count < 2:
+    if sum(len(number.digits) for number in numbers) < 2:
         return []
     together = math.prod(number.confidence for number in numbers) * _all_are_meant(image, numbers)
-    alone = one.sureness * (_ONE_OF_THEM if one.several else 1) * (_ONE_OF_THEM if count > _FEW else 1)
+    alone = one.sureness * (_ONE_OF_THEM if one.several else 1)
     return numbers if together > alone else []
 
 

@@ -22,7 +22,7 @@ from digitcli.reading import line, many
 from digitcli.reading.digit import Digit
 from digitcli.reading.edges import reaches_edge
 from digitcli.reading.expect import ANY, Expect
-from digitcli.reading.likelihood import Probabilities
+from digitcli.reading.likelihood import Probabilities, calibrated
 from digitcli.reading.line import View
 from digitcli.reading.transcript import (
     LETTER,
@@ -177,8 +177,8 @@ def _at_once(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Ex
     seen = line.strips(image, _windows(image, found, whole)[:1])
     views = line.views(seen, line.UPRIGHT, line.MODELS)
     said = _said([_digits(view) for view in views], {text})
-    _, confidence = _weighed(said, text, sureness, whole, ANY)
-    return _as_seen(image, views, text, found, confidence) if confidence >= _AT_ONCE else None
+    _, share = _weighed(said, text, sureness, whole, ANY)
+    return _as_seen(image, views, text, found, calibrated(share)) if share >= _AT_ONCE else None
 
 
 def _number(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Expect) -> Number:
@@ -191,10 +191,10 @@ def _number(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Exp
     views: list[View] = []
     for leans, models in line.STAGES:
         views += line.views(seen, leans, models)
-        text, confidence = best(views, found, whole, expect)
-        if confidence >= _SETTLED:
+        text, share = best(views, found, whole, expect)
+        if share >= _SETTLED:
             break
-    return _as_seen(image, views, text, found, confidence)
+    return _as_seen(image, views, text, found, calibrated(share))
 
 
 def _as_seen(
@@ -211,7 +211,7 @@ def _as_seen(
 def best(
     views: Sequence[View], found: Sequence[Digit], whole: bool, expect: Expect = ANY
 ) -> tuple[str, float]:
-    """The likeliest text of digits, and the probability that it is right, by Bayes' rule.
+    """The likeliest text of digits, and its share among all, by Bayes' rule.
 
     found: its digits as they were found one by one. whole: whether the picture is nothing but this line.
     expect: what is known of them; the likeliest text that fits is given, with what speaks for others weighing
@@ -222,12 +222,12 @@ def best(
     said = _said(
         each, {text for columns in each for text in list(likeliest(columns))[:_FOLLOWED]} | {by_itself}
     )
-    text, confidence = _weighed(said, by_itself, sureness, whole, ANY)
-    if not expect or (confidence >= _SETTLED and expect.fits(text)):
-        return text, confidence
-    text, confidence = _weighed(said, by_itself, sureness, whole, expect)
-    if confidence >= _SETTLED:
-        return text, confidence
+    text, share = _weighed(said, by_itself, sureness, whole, ANY)
+    if not expect or (share >= _SETTLED and expect.fits(text)):
+        return text, share
+    text, share = _weighed(said, by_itself, sureness, whole, expect)
+    if share >= _SETTLED:
+        return text, share
     said |= _said(each, _fitting(each[: len(line.MODELS)], expect) - said.keys())
     return _weighed(said, by_itself, sureness, whole, expect)
 
