@@ -26,15 +26,17 @@ class ModelSpec:
     """What a network looks like. Input (28, 28, 1) float32 in 0-1, output the probabilities of ten digits.
 
     channels: filters of each convolutional stage; empty for a dense network.
-    depth: convolutions in each stage from the third on. The last of a stage has the stage's filters, those
-        before it the filters of the stage before.
+    depth: convolutions in each stage after the first, which has one; empty for one in each. The last of a
+        stage has the stage's filters, those before it the filters of the stage before.
+    mean: whether the last layer sees each filter's mean over the picture; then the last stage is not pooled.
     hidden: units of each dense layer before the last.
     dropout: share of units dropped after each dense layer, or before the last layer without one.
     no_digit: an eleventh output, the probability that it is no digit.
     """
 
     channels: tuple[int, ...] = ()
-    depth: int = 1
+    depth: tuple[int, ...] = ()
+    mean: bool = False
     hidden: tuple[int, ...] = ()
     dropout: float = 0.0
     no_digit: bool = False
@@ -47,6 +49,10 @@ class ModelSpec:
     def __post_init__(self) -> None:
         if len(self.channels) > 4:
             raise UsageError(f"28x28 pixels allow at most 4 convolutional stages, got {len(self.channels)}.")
+        if self.depth and len(self.depth) != len(self.channels) - 1:
+            raise UsageError(
+                f"{len(self.channels)} stages need {len(self.channels) - 1} depths, got {self.depth}."
+            )
         if any(units < 1 for units in self.hidden):
             raise UsageError(f"Every hidden layer needs at least one unit, got {self.hidden}.")
         if not 0 <= self.dropout < 1:
@@ -160,7 +166,7 @@ def parameter_count(spec: ModelSpec) -> int:
         count += kernel * kernel * filters_in * filters + normalisation
         filters_in = filters
         side = math.ceil(side / strides / (2 if pooled else 1))
-    features = side * side * filters_in
+    features = filters_in if spec.mean else side * side * filters_in
     for units in (*spec.hidden, spec.outputs):
         count += (features + 1) * units
         features = units
@@ -189,7 +195,7 @@ def build(spec: ModelSpec, normalization: Any = None, dtype: str | None = None) 
             x = layers.MaxPooling2D(2, padding="same", dtype=dtype)(x)
         x = normalization(momentum=0.95, dtype=dtype)(x)
         x = layers.ReLU(dtype=dtype)(x)
-    x = layers.Flatten(dtype=dtype)(x)
+    x = layers.GlobalAveragePooling2D(dtype=dtype)(x) if spec.mean else layers.Flatten(dtype=dtype)(x)
     for units in spec.hidden:
         x = layers.Dense(units, activation="relu", dtype=dtype)(x)
         x = layers.Dropout(spec.dropout, dtype=dtype)(x)
@@ -231,8 +237,13 @@ def members(model: Any) -> list[Any]:
 
 def _convolutions(spec: ModelSpec) -> Iterator[tuple[int, int, int, bool]]:
     """Kernel size, filters and strides of each convolution, and whether it is pooled."""
-    for stage, filters in enumerate(spec.channels):
-        if stage > 1:
-            for _ in range(spec.depth - 1):
-                yield 3, spec.channels[stage - 1], 1, False
-        yield (3, filters, 1, True) if stage else (5, filters, 2, False)
+    if not spec.channels:
+        return
+    before, *stages = spec.channels
+    yield 5, before, 2, False
+    depth = spec.depth or (1,) * len(stages)
+    for filters, count, left in zip(stages, depth, reversed(range(len(stages))), strict=True):
+        for _ in range(count - 1):
+            yield 3, before, 1, False
+        yield 3, filters, 1, bool(left) or not spec.mean
+        before = filters

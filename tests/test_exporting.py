@@ -301,7 +301,7 @@ def test_the_snippet_of_the_readme_reads_a_picture(
     assert done.stdout.split()[-1:] == [str(digits.labels[chosen])], done.stderr
 
 
-@pytest.mark.parametrize("name", ["cnn", "best", "mlp-dropout"])
+@pytest.mark.parametrize("name", ["cnn", "best", "mlp-dropout", "tiny"])
 def test_every_preset_becomes_a_page(name: str, tmp_path: Path, browser: str) -> None:
     preset = PRESETS[name]
     # An eleventh output, for what is no digit, goes the same way.

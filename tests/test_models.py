@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from digitcli import models
 from digitcli.errors import UsageError
+from digitcli.training.config import configure, from_dict
 
 
 @pytest.mark.usefixtures("tensorflow")
@@ -24,6 +27,20 @@ def test_preset_builds_a_network_from_pictures_to_ten_probabilities(name):
 def test_parameter_count_is_that_of_the_network(name):
     spec = models.preset(name).model
     assert models.parameter_count(spec) == models.build(spec).count_params()
+
+
+def test_tiny_has_fewer_than_9000_weights():
+    assert models.parameter_count(models.preset("tiny").model) < 9000
+
+
+@pytest.mark.parametrize(
+    ("channels", "old", "depth"), [((16, 32, 64), 2, (1, 2)), ((8,), 1, ()), ((), 1, ())]
+)
+def test_runs_of_before_a_depth_for_each_stage_are_understood(channels, old, depth):
+    record = asdict(configure("cnn"))
+    record["model"] |= {"channels": list(channels), "depth": old}
+    del record["model"]["mean"]
+    assert from_dict(record).model == models.ModelSpec(channels, depth)
 
 
 @pytest.mark.usefixtures("tensorflow")
@@ -50,7 +67,7 @@ def test_unknown_preset_names_the_nearest():
 
 
 def test_unknown_preset_without_a_near_one_names_all():
-    with pytest.raises(UsageError, match="cnn, best, mlp-512-64, mlp-512, mlp-dropout"):
+    with pytest.raises(UsageError, match="cnn, best, mlp-512-64, mlp-512, mlp-dropout, tiny"):
         models.preset("transformer")
 
 
@@ -77,6 +94,7 @@ def test_recipe_that_makes_no_sense_is_refused(values, message):
         ({"hidden": (512, 0)}, "at least one unit"),
         ({"dropout": 1.0}, "below 1"),
         ({"channels": (8,) * 5}, "at most 4 convolutional stages"),
+        ({"channels": (8, 16), "depth": (1, 2)}, "2 stages need 1 depths"),
     ],
 )
 def test_network_that_cannot_be_is_refused(values, message):

@@ -59,7 +59,7 @@ def _patch(monkeypatch):
 
 def small(preset, *, members=1, patience=None, teacher=None, **recipe):
     recipe = {"epochs": 3, "batch_size": 50, "val_split": 0.2, "augment": True, **recipe}
-    model = {"channels": (4, 8)} if models.preset(preset).model.channels else {"hidden": (32,)}
+    model = {"channels": (4, 8), "depth": ()} if models.preset(preset).model.channels else {"hidden": (32,)}
     return configure(preset, members=members, patience=patience, model=model, recipe=recipe, teacher=teacher)
 
 

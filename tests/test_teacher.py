@@ -26,7 +26,7 @@ OTHERS = 255 - DIGITS.images[:200]
 
 def small(teacher: Path | None = None, **recipe: Any) -> TrainConfig:
     recipe = {"epochs": 6, "batch_size": 50, "val_split": 0.0, "augment": False, "average": 0.0, **recipe}
-    return configure("cnn", model={"channels": (4, 8)}, recipe=recipe, teacher=teacher)
+    return configure("cnn", model={"channels": (4, 8), "depth": ()}, recipe=recipe, teacher=teacher)
 
 
 def trained(
@@ -78,7 +78,7 @@ def test_of_each_image_it_says_what_it_is_trusted_with(tmp_path: Path) -> None:
 
 
 def test_an_ensemble_teaches_by_the_mean_of_its_logits(tmp_path: Path) -> None:
-    config = configure("cnn", members=2, model={"channels": (4, 8)}, recipe={"epochs": 2, "batch_size": 50})
+    config = configure("cnn", members=2, model={"channels": (4, 8), "depth": ()}, recipe={"epochs": 2, "batch_size": 50})
     said = trained(config, tmp_path / "two")(DIGITS)
     targets = np.zeros((len(DIGITS), 10), np.float32)
     labels = said.argmax(1).astype(np.int32)

@@ -31,7 +31,7 @@ def digits():
 
 def small(preset="mlp-512", *, seed=0, patience=None, **recipe):
     recipe = {"epochs": 2, "batch_size": 50, "val_split": 0.2, **recipe}
-    model = {"channels": (4, 8)} if models.preset(preset).model.channels else {"hidden": (32,)}
+    model = {"channels": (4, 8), "depth": ()} if models.preset(preset).model.channels else {"hidden": (32,)}
     return configure(preset, seed=seed, patience=patience, model=model, recipe=recipe)
 
 
@@ -87,14 +87,14 @@ def test_settings_that_make_no_sense_are_refused(values):
 
 @pytest.mark.parametrize("preset", models.PRESETS)
 def test_every_preset_learns(digits, preset):
-    fitted = fit(small(preset, epochs=5, lr=0.005), digits)
+    fitted = fit(small(preset, epochs=20, lr=0.01), digits)
     assert fitted.history[-1].loss < fitted.history[0].loss
     assert fitted.history[-1].accuracy > 0.3  # guessing gets 0.1
 
 
 def test_a_network_learns_in_bfloat16_too_and_is_kept_in_float32(digits, monkeypatch):
     # Where the processor has no bfloat16 this is slow, but the same.
-    monkeypatch.setattr(loop, "PRECISION", "mixed_bfloat16")
+    monkeypatch.setattr(loop, "precision", lambda spec: "mixed_bfloat16")
     fitted = fit(small("cnn", epochs=5, lr=0.005), digits)
     assert fitted.history[-1].accuracy > 0.3
     assert {weight.dtype for weight in fitted.model.get_weights()} == {np.dtype(np.float32)}
@@ -120,7 +120,7 @@ def test_history_and_callbacks_tell_the_same_story(digits):
 
 
 def test_validation_figures_are_those_of_the_kept_model(digits, monkeypatch):
-    monkeypatch.setattr(loop, "PRECISION", "float32")  # which the kept model has everywhere
+    monkeypatch.setattr(loop, "precision", lambda spec: "float32")  # which the kept model has everywhere
     config = small()
     fitted = fit(config, digits)
     _, validation = split(digits, config.recipe.val_split, config.seed)
@@ -142,7 +142,7 @@ def test_patience_stops_and_goes_back_to_the_best_epoch(digits):
 
 
 def test_averaged_weights_are_validated_and_kept(digits, monkeypatch):
-    monkeypatch.setattr(loop, "PRECISION", "float32")  # which the kept model has everywhere
+    monkeypatch.setattr(loop, "precision", lambda spec: "float32")  # which the kept model has everywhere
     config = small("cnn", average=0.9)
     fitted = fit(config, digits)
     _, validation = split(digits, config.recipe.val_split, config.seed)

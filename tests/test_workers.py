@@ -27,6 +27,7 @@ from digitcli.training.cluster import Cluster
 from digitcli.training.config import configure
 from digitcli.training.loop import fit
 from digitcli.training.meeting import meet
+from digitcli.training.processor import precision
 
 CLI = "from digitcli.cli import main; main()"
 CLI_WITH_SIGNALS = "from digitcli.__main__ import main; main()"
@@ -36,7 +37,7 @@ CONFIGS = {
     # Its batch normalisation sees the same parts of a batch however many share it.
     "cnn": configure(
         "cnn",
-        model={"channels": (4, 8)},
+        model={"channels": (4, 8), "depth": ()},
         recipe={"epochs": 2, "batch_size": 128, "val_split": 0.25, "optimizer": "adamw"},
     ),
     "dense": configure("mlp-512-64", model={"hidden": (32,)}, recipe={"epochs": 4, "batch_size": 64}),
@@ -75,7 +76,7 @@ def drawn():
 
 def trained(name, workers=None):
     """One of CONFIGS; the dense one in 32 bits, of which rounding in another order takes less than of 16."""
-    with patch.object(loop, "PRECISION", "float32" if name == "dense" else loop.PRECISION):
+    with patch.object(loop, "precision", lambda spec: "float32" if name == "dense" else precision(spec)):
         return fit(CONFIGS[name], drawn().train, workers=workers)
 
 

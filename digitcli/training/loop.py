@@ -20,7 +20,7 @@ from digitcli.system.parallel import cores
 from digitcli.system.tensorflow_setup import import_tensorflow
 from digitcli.training import feed
 from digitcli.training.config import TrainConfig
-from digitcli.training.processor import PRECISION, FusedBatchNormalization, follow, normalizations, seen
+from digitcli.training.processor import FusedBatchNormalization, follow, normalizations, precision, seen
 from digitcli.training.schedule import learning_rate, warp_strength
 from digitcli.training.state import MemberState
 from digitcli.training.teacher import Teacher
@@ -196,7 +196,7 @@ class Trainer:
         self._steps = len(self._images) // self._batch_size
         self._parts = _parts(self._batch_size, bool(config.model.channels), workers.replicas)
         with workers.making_variables():
-            self.model = models.build(config.model, FusedBatchNormalization, PRECISION)
+            self.model = models.build(config.model, FusedBatchNormalization, precision(config.model))
             if start:
                 self.model.set_weights(start)
             self._logits = models.logits(self.model)

@@ -14,7 +14,7 @@ from digitcli.classifiers.networks import load_keras
 from digitcli.convention import NO_DIGIT
 from digitcli.system.tensorflow_setup import import_tensorflow
 from digitcli.training.config import trained
-from digitcli.training.processor import PRECISION
+from digitcli.training.processor import precision
 
 tf = import_tensorflow()
 
@@ -34,7 +34,7 @@ class Teacher:
         model, _ = load_keras(found.path, "keras")
         self._members = []
         for member in models.members(model):
-            network = models.build(how.model, dtype=PRECISION)
+            network = models.build(how.model, dtype=precision(how.model))
             network.set_weights(member.get_weights())
             self._members.append(models.logits(network))
 
