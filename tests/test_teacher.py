@@ -78,7 +78,8 @@ def test_of_each_image_it_says_what_it_is_trusted_with(tmp_path: Path) -> None:
 
 
 def test_an_ensemble_teaches_by_the_mean_of_its_logits(tmp_path: Path) -> None:
-    config = configure("cnn", members=2, model={"channels": (4, 8), "depth": ()}, recipe={"epochs": 2, "batch_size": 50})
+    small = {"channels": (4, 8), "depth": ()}
+    config = configure("cnn", members=2, model=small, recipe={"epochs": 2, "batch_size": 50})
     said = trained(config, tmp_path / "two")(DIGITS)
     targets = np.zeros((len(DIGITS), 10), np.float32)
     labels = said.argmax(1).astype(np.int32)
