@@ -242,8 +242,8 @@ def _convolutions(spec: ModelSpec) -> Iterator[tuple[int, int, int, bool]]:
     before, *stages = spec.channels
     yield 5, before, 2, False
     depth = spec.depth or (1,) * len(stages)
-    for filters, count, left in zip(stages, depth, reversed(range(len(stages))), strict=True):
+    for stage, (filters, count) in enumerate(zip(stages, depth, strict=True), 1):
         for _ in range(count - 1):
             yield 3, before, 1, False
-        yield 3, filters, 1, bool(left) or not spec.mean
+        yield 3, filters, 1, stage < len(stages) or not spec.mean
         before = filters

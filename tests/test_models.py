@@ -29,17 +29,30 @@ def test_parameter_count_is_that_of_the_network(name):
     assert models.parameter_count(spec) == models.build(spec).count_params()
 
 
+@pytest.mark.usefixtures("tensorflow")
+def test_the_mean_is_taken_over_a_picture_that_was_not_pooled_a_last_time():
+    network = models.build(models.ModelSpec(channels=(4, 6, 8), depth=(2, 1), mean=True))
+    (mean,) = [layer for layer in network.layers if layer.name.startswith("global_average")]
+    assert mean.input.shape == (None, 7, 7, 8)
+
+
 def test_tiny_has_fewer_than_9000_weights():
     assert models.parameter_count(models.preset("tiny").model) < 9000
 
 
 @pytest.mark.parametrize(
-    ("channels", "old", "depth"), [((16, 32, 64), 2, (1, 2)), ((8,), 1, ()), ((), 1, ())]
+    ("channels", "old", "depth"),
+    [
+        ((16, 32, 64), {"depth": 2}, (1, 2)),
+        ((8, 16), {}, (1,)),
+        ((8,), {"depth": 1}, ()),
+        ((), {"depth": 1}, ()),
+    ],
 )
 def test_runs_of_before_a_depth_for_each_stage_are_understood(channels, old, depth):
     record = asdict(configure("cnn"))
-    record["model"] |= {"channels": list(channels), "depth": old}
-    del record["model"]["mean"]
+    del record["model"]["depth"], record["model"]["mean"]
+    record["model"] |= {"channels": list(channels), **old}
     assert from_dict(record).model == models.ModelSpec(channels, depth)
 
 

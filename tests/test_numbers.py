@@ -85,19 +85,29 @@ def test_where_they_do_not_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert number.text == "40825"
 
 
-@pytest.mark.parametrize(("sure", "models"), [(0.999, line.MODELS), (0.5, line.OF_NUMBERS)])
-def test_the_third_line_reader_is_asked_only_where_the_first_two_leave_doubt(
-    sure: float, models: tuple[Path, ...], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("sure", "models", "leans"), [(0.999, line.MODELS, line.UPRIGHT), (0.5, line.OF_NUMBERS, line.LEANS)]
+)
+def test_the_third_line_reader_and_slanted_views_are_asked_only_where_the_first_two_leave_doubt(
+    sure: float, models: tuple[Path, ...], leans: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = set()
+    asked = []
+    leaning = line.leaning
 
     def read(pixels: NDArray[np.uint8], model: Path) -> NDArray[np.float32]:
-        asked.add(model)
+        asked.append((model, lean))
         return seen("40825", sure).columns
 
+    def leant(pixels: NDArray[np.uint8], by: float) -> NDArray[np.uint8]:
+        nonlocal lean
+        lean = by
+        return leaning(pixels, by)
+
+    lean = 0.0
     monkeypatch.setattr(line, "read", read)
+    monkeypatch.setattr(line, "leaning", leant)
     read_numbers(written("40825"), PROBABILITIES)
-    assert asked == set(models)
+    assert set(asked) == {(model, lean) for model in models for lean in leans}
 
 
 def test_a_picture_that_is_cut_off_is_seen_with_paper_beyond_both_sides(
@@ -105,8 +115,13 @@ def test_a_picture_that_is_cut_off_is_seen_with_paper_beyond_both_sides(
 ) -> None:
     windows: list[Box] = []
     strips = line.strips
+
+    def noted(image: Image.Image, of: list[Box]) -> line.Strips:
+        windows.extend(of)
+        return strips(image, of)
+
     monkeypatch.setattr(many, "found_at_once", lambda image, boxes: [])
-    monkeypatch.setattr(line, "strips", lambda image, seen: strips(image, windows.extend(seen) or seen))
+    monkeypatch.setattr(line, "strips", noted)
     for margin, beyond in ((14, False), (0, True)):
         windows.clear()
         image = written("40825", margin=margin)

@@ -73,10 +73,10 @@ _OVERLOOKED = 0.2
 """Probability that a digit of a page is not found one by one, however sure the others are."""
 
 _SETTLED = 0.9
-"""Confidence of a number from which on other views of its line changed none of 900."""
+"""Share of a number from which on other views of its line changed none of 900."""
 
 _AT_ONCE = 0.95
-"""Confidence of a number as the detector found it from which on no other text is considered."""
+"""Share of a number as the detector found it from which on no other text is considered."""
 
 _FOLLOWED = 8
 """Texts of each view that are considered."""

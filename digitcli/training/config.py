@@ -137,9 +137,9 @@ def from_dict(values: Mapping[str, Any]) -> TrainConfig:
     Raises KeyError, TypeError or UsageError if it did not.
     """
     model = dict(values["model"])
-    if isinstance(model["depth"], int):  # in older runs, of each stage from the third on
+    if isinstance(depth := model.get("depth", 1), int):  # in older runs, of each stage from the third on
         stages = len(model["channels"])
-        model["depth"] = (1, *[model["depth"]] * stages)[: max(stages - 1, 0)]
+        model["depth"] = (1, *[depth] * stages)[: max(stages - 1, 0)]
     model |= {name: tuple(model[name]) for name in ("channels", "depth", "hidden")}
     return TrainConfig(
         **{**values, "model": models.ModelSpec(**model), "recipe": models.Recipe(**values["recipe"])}
