@@ -123,7 +123,8 @@ def test_width_multiplies_filters_and_units():
     changed = settings.applied_to(configure("mlp-512-64"))
     assert changed.model.hidden == (768, 96)
     assert (changed.model.dropout, changed.recipe.lr, changed.recipe.augment) == (0.3, 0.01, False)
-    assert replace(settings, width=0.5).applied_to(configure(model={"channels": (1,), "depth": ()})).model.channels == (1,)
+    thin = configure(model={"channels": (1,), "depth": ()})
+    assert replace(settings, width=0.5).applied_to(thin).model.channels == (1,)
 
 
 def test_where_all_is_given_there_is_nothing_to_try(tuned):
