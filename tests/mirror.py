@@ -42,6 +42,8 @@ class Mirror:
         name = handler.path.rpartition("/")[2]
         wanted = handler.headers.get("Range")
         self.requests.append((name, wanted))
+        cut = self.cuts > 0
+        self.cuts -= cut
         self.asked.set()
         if self.refusal:
             status, headers = self.refusal
@@ -56,9 +58,11 @@ class Mirror:
                 for piece in itertools.repeat(self.files[name], 1000):
                     handler.wfile.write(piece)
         else:
-            self._send(handler, self.files[name], wanted)
+            self._send(handler, self.files[name], wanted, cut=cut)
 
-    def _send(self, handler: BaseHTTPRequestHandler, content: bytes, wanted: str | None) -> None:
+    def _send(
+        self, handler: BaseHTTPRequestHandler, content: bytes, wanted: str | None, *, cut: bool
+    ) -> None:
         start = 0 if wanted is None or self.ignores_range else int(wanted[len("bytes=") : -1])
         if start and start == len(content):
             _head(handler, 416, {})
@@ -68,10 +72,9 @@ class Mirror:
             length["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         _head(handler, 206 if start else 200, length)
         body = content[start - self.shift if start else 0 :][: len(content) - start]
-        if not self.cuts:
+        if not cut:
             handler.wfile.write(body)
             return
-        self.cuts -= 1
         handler.wfile.write(body[: self.cut_after])
         if self.stalls:
             handler.wfile.flush()

@@ -13,7 +13,9 @@ from PIL import Image
 WORKING_SIDE = 1000
 """Pixels on the longer side at which what two sheets have in common is looked for."""
 
-_FEATURES = 1000
+_FEATURES, _SIZES = 800, 4
+"""Features of a sheet, and sizes at which they are looked for; most then are of what the blank has too."""
+
 _NEARER = 0.8
 """Distance of a feature from its nearest match, against the next one's (Lowe 2004)."""
 
@@ -119,7 +121,7 @@ class Blank:
 
 @cache
 def _orb() -> Any:
-    return cv2.ORB.create(nfeatures=_FEATURES, fastThreshold=10)
+    return cv2.ORB.create(nfeatures=_FEATURES, nlevels=_SIZES, scaleFactor=1.3, fastThreshold=15)
 
 
 @cache

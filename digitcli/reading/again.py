@@ -172,8 +172,10 @@ def _looks(image: Image.Image, windows: list[Box]) -> list[_Look]:
     looks = []
     for window in windows:
         pixels = strip(grey(image.crop(window)))
-        ways = (columns for lean in line.LEANS for columns in line.read_by_each(leaning(pixels, lean)))
-        in_line = np.mean([likelihoods(of_digits(columns), _ONE_OR_NONE) for columns in ways], axis=0)
+        ways = [
+            of_digits(columns) for lean in line.LEANS for columns in line.read_by_each(leaning(pixels, lean))
+        ]
+        in_line = likelihoods(ways, _ONE_OR_NONE).mean(axis=1)
         looks.append(np.stack([in_line, close_up.read(pixels)[: CLASSES + 1]]))
     return looks
 

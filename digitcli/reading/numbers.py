@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from digitcli.images.boxes import in_box
+from digitcli.images.boxes import NO_BOXES
 from digitcli.images.ink import Box
 from digitcli.reading import line, many
-from digitcli.reading.digit import Digit
+from digitcli.reading.digit import Digit, cutting
 from digitcli.reading.edges import reaches_edge
 from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.likelihood import Probabilities, calibrated
@@ -76,7 +76,7 @@ _SETTLED = 0.9
 """Share of a number from which on other views of its line changed none of 900."""
 
 _AT_ONCE = 0.95
-"""Share of a number as the detector found it from which on no other text is considered."""
+"""Share of a number from which on one look at it is enough."""
 
 _FOLLOWED = 8
 """Texts of each view that are considered."""
@@ -159,6 +159,8 @@ def _lines(image: Image.Image, rows: list[list[Digit]]) -> tuple[list[list[Digit
 
 def _all_at_once(image: Image.Image, found: list[list[Digit]], expect: Expect) -> list[Number]:
     """The numbers if something was found and each line of it is read at once; else none."""
+    if not found:
+        return []
     numbers = []
     rows, whole = _lines(image, found)
     for row in rows:
@@ -170,15 +172,19 @@ def _all_at_once(image: Image.Image, found: list[list[Digit]], expect: Expect) -
 
 
 def _at_once(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Expect) -> Number | None:
-    """A line's number if the line readers see just what the detector found; as for `best`."""
-    text, sureness = _by_itself(found, whole)
-    if not expect.fits(text):
-        return None
+    """A line's number if two line readers are sure of as many digits as the detector found; as for `best`."""
     seen = line.strips(image, _windows(image, found, whole)[:1])
     views = line.views(seen, line.UPRIGHT, line.MODELS)
-    said = _said([_digits(view) for view in views], {text})
-    _, share = _weighed(said, text, sureness, whole, ANY)
-    return _as_seen(image, views, text, found, calibrated(share)) if share >= _AT_ONCE else None
+    text, sureness = _by_itself(found, whole)
+    share = 0.0
+    if expect.fits(text):  # most often it is just this, and no other text need be looked for
+        said = _said([_digits(view) for view in views], {text})
+        _, share = _weighed(said, text, sureness, whole, ANY)
+    if share < _AT_ONCE:
+        text, share = best(views, found, whole)
+    if share < _AT_ONCE or len(text) != len(found) or not expect.fits(text):
+        return None
+    return _as_seen(image, views, text, found, calibrated(share))
 
 
 def _number(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Expect) -> Number:
@@ -247,7 +253,7 @@ def _digits(view: View) -> NDArray[np.float32]:
 
 def _said(each: Sequence[NDArray[np.float32]], texts: Set[str]) -> dict[str, NDArray[np.float64]]:
     """The likelihood of each text in each view, (views,). each: the columns of a view."""
-    return dict(zip(texts, np.stack([likelihoods(columns, [*texts]) for columns in each], 1), strict=True))
+    return dict(zip(texts, likelihoods(each, [*texts]), strict=True))
 
 
 def _weighed(
@@ -357,9 +363,11 @@ def _full(views: Sequence[View], text: str) -> str:
     """The text with the signs that the line reader most likely saw between its digits."""
     written = {greedy(view.columns) for view in views}
     fitting = sorted(each for each in written if "".join(filter(str.isdigit, each)) == text)
-    paired = [1 if each.count("(") == each.count(")") else _UNPAIRED for each in fitting]
-    seen = sum(likelihoods(view.columns, fitting) for view in views) * paired
-    full = fitting[int(np.argmax(seen))] if fitting else text
+    if len(fitting) > 1:
+        paired = [1 if each.count("(") == each.count(")") else _UNPAIRED for each in fitting]
+        seen = likelihoods([view.columns for view in views], fitting).sum(axis=1) * paired
+        fitting = [fitting[int(seen.argmax())]]
+    full = fitting[0] if fitting else text
     return re.sub("[$#']", "", full.replace(LETTER, "").replace("*", "×"))
 
 
@@ -391,10 +399,9 @@ def _placed(
         )
         start, end = max(start, middles[index] - height / 2), min(end, middles[index] + height / 2)
         above = top or view.window[1] + 0.1 * height
-        looks = in_box(image, np.array([start, above, end, above + height], np.float32))
-        pixels, _ = next(looks, (np.zeros((28, 28), np.uint8), None))
+        shown = cutting(image, np.array([start, above, end, above + height], np.float32), NO_BOXES)
         box = (max(0, int(start)), max(0, int(above)), max(1, round(end - start)), max(1, round(height)))
-        digits.append(Digit(int(place.sign), sure, box, pixels))
+        digits.append(Digit(int(place.sign), sure, box, shown))
     return digits
 
 

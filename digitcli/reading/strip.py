@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digitcli.images.paper import quantile
+
 HEIGHT = 48
 """Pixels."""
 
@@ -19,8 +21,8 @@ WIDEST = 1200
 _ENOUGH = 4
 """Times its height that a line is brought to at once, where it is much higher."""
 
-_TAILS = (0.5, 99.5)
-"""Percentiles of the brightness that become black and white."""
+_TAILS = (0.005, 0.995)
+"""Quantiles of the brightness that become black and white."""
 
 
 def grey(image: Image.Image) -> NDArray[np.uint8]:
@@ -49,9 +51,9 @@ def strip(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     width = int(np.clip(round(columns * HEIGHT / rows), HEIGHT // 2, WIDEST))
     way = cv2.INTER_AREA if rows > HEIGHT else cv2.INTER_CUBIC
     sized = cv2.resize(pixels, (width, HEIGHT), interpolation=way)
-    low, high = np.percentile(sized, _TAILS)
+    low, high = (float(quantile(sized.ravel(), share)) for share in _TAILS)
     ink = (sized.astype(np.float32) - low) * (255 / max(high - low, 8.0))
-    if np.median(ink) > 127:
+    if np.count_nonzero(ink > 127) > ink.size / 2:
         ink = 255 - ink
     return np.pad(ink.clip(0, 255).astype(np.uint8), ((0, 0), (0, -width % STEP)), mode="edge")
 

@@ -6,8 +6,9 @@ and, last, of none or the same again (Graves et al. 2006).
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,12 +52,15 @@ def likeliest(
     """
     # Of each beginning: the probability that it ends in a sign, and in none.
     followed: dict[str, tuple[float, float]] = {"": (0.0, 1.0)}
-    for column in columns.astype(np.float64):
-        none = float(column[-1])
-        digits = [(str(digit), float(column[digit])) for digit in np.flatnonzero(column[:-1] > least)]
+    idle: list[float] = []  # the probability of none in each column since the last with a digit
+    for column in columns.astype(np.float64).tolist():
+        none = column.pop()
+        digits = [(str(digit), each) for digit, each in enumerate(column) if each > least]
         if not digits:
-            followed = {text: (0.0, (sign + blank) * none) for text, (sign, blank) in followed.items()}
+            idle.append(none)
             continue
+        if idle:
+            followed, idle = _after(followed, math.prod(idle)), []
         signs: defaultdict[str, float] = defaultdict(float)
         blanks: dict[str, float] = {}
         for text, (sign, blank) in followed.items():
@@ -70,8 +74,15 @@ def likeliest(
         every = {text: (signs.get(text, 0.0), blanks.get(text, 0.0)) for text in {*signs, *blanks}}
         best = sorted(every, key=lambda text: -sum(every[text]))
         followed = {text: every[text] for text in _some(best, beam, longest)}
+    if idle:
+        followed = _after(followed, math.prod(idle))
     shares = {text: sum(pair) for text, pair in followed.items() if sum(pair) > 0}
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def _after(followed: Mapping[str, tuple[float, float]], idle: float) -> dict[str, tuple[float, float]]:
+    """The same after columns of none, which have that probability."""
+    return {text: (0.0, (sign + blank) * idle) for text, (sign, blank) in followed.items()}
 
 
 def _some(texts: Sequence[str], beam: int, longest: int | None) -> Iterable[str]:
@@ -87,25 +98,33 @@ def _some(texts: Sequence[str], beam: int, longest: int | None) -> Iterable[str]
     return some
 
 
-def likelihoods(columns: Floats, texts: Sequence[str]) -> NDArray[np.float64]:
-    """(texts,), of exactly each of these, texts of SIGNS' first k - 1. columns: (n, k), the last for none."""
+def likelihoods(views: Sequence[Floats], texts: Sequence[str]) -> NDArray[np.float64]:
+    """(texts, views), of exactly each of these, texts of SIGNS' first k - 1. views: (n, k), the last of none.
+
+    A view may have more columns than another.
+    """
     lengths = np.array([len(text) for text in texts], int)
-    path = np.full((len(texts), 2 * lengths.max(initial=0) + 1), columns.shape[1] - 1)
+    blank = views[0].shape[1] - 1
+    path = np.full((len(texts), 2 * lengths.max(initial=0) + 1), blank)
     for row, text in zip(path, texts, strict=True):
         row[1 : 2 * len(text) : 2] = [SIGNS.index(sign) for sign in text]
     skips = np.zeros(path.shape)
     skips[:, 3::2] = path[:, 3::2] != path[:, 1:-2:2]
-    each = columns.astype(np.float64)[:, path]
-    reached = np.zeros(path.shape)
-    reached[:, :2] = each[0, :, :2]
+    columns = np.zeros((max(map(len, views)), len(views), blank + 1))
+    columns[..., blank] = 1  # where one has fewer there is none
+    for index, view in enumerate(views):
+        columns[: len(view), index] = view
+    each = columns[..., path]
+    reached = np.zeros(each.shape[1:])
+    reached[..., :2] = each[0, ..., :2]
     for column in each[1:]:
         step = reached.copy()
-        step[:, 1:] += reached[:, :-1]
-        step[:, 2:] += skips[:, 2:] * reached[:, :-2]
+        step[..., 1:] += reached[..., :-1]
+        step[..., 2:] += skips[:, 2:] * reached[..., :-2]
         reached = step * column
     row = np.arange(len(texts))
-    in_sign = np.where(lengths > 0, reached[row, 2 * lengths - 1], 0)
-    return np.asarray(reached[row, 2 * lengths] + in_sign)
+    in_sign = np.where(lengths > 0, reached[:, row, 2 * lengths - 1], 0)
+    return np.asarray((reached[:, row, 2 * lengths] + in_sign).T)
 
 
 @dataclass(frozen=True)
