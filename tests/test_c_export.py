@@ -18,9 +18,9 @@ from tiny_models import DATA, IMAGES
 from digitcli import exporting
 from digitcli.errors import ModelError
 from digitcli.exporting import micro, parity
-from digitcli.exporting.formats import c
+from digitcli.exporting.formats import c, tflite_int8
 from digitcli.exporting.material import Material, describe
-from digitcli.models import ModelSpec, build
+from digitcli.models import ModelSpec, build, preset
 
 needs_a_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 
@@ -66,6 +66,14 @@ def test_without_that_it_is_proved_by_litert_s_reference_kernels(
     assert without.runtime == "LiteRT, reference kernels"
     # Both are the same arithmetic of whole numbers.
     np.testing.assert_allclose(without.probabilities(IMAGES), there.probabilities(IMAGES), atol=1.5 / 256)
+
+
+def test_the_preset_for_microcontrollers_takes_less_than_16_kilobytes(tmp_path: Path) -> None:
+    network = build(preset("tiny").model)
+    c.write(material(network), tmp_path / "tiny.h")
+    assert len(micro.array(tmp_path / "tiny.h")) < 16_000
+    tflite_int8.write(material(network), tmp_path / "tiny.tflite")
+    assert (tmp_path / "tiny.tflite").stat().st_size < 16_000
 
 
 @needs_a_compiler

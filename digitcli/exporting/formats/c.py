@@ -74,7 +74,7 @@ def write(material: Material, path: Path) -> None:
         tflite_int8.in_eight_bits(converter, material.pictures)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
-        return bytes(converter.convert())
+        return tflite_int8.slim(converter.convert())
 
     model = tflite.convert(material, run, batch=1)
     path.write_text(header(model, material.about), encoding="utf-8", errors="replace")

@@ -52,7 +52,6 @@ def convert(
 
 def with_metadata(file: bytes, about: dict[str, Any]) -> bytes:
     """A .tflite file with its metadata "digitcli", as JSON."""
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(file, 0)
@@ -61,7 +60,14 @@ def with_metadata(file: bytes, about: dict[str, Any]) -> bytes:
     entry.name, entry.buffer = "digitcli", len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or []), entry]
-    builder = flatbuffers.Builder(len(file))
+    return packed(model)
+
+
+def packed(model: Any) -> bytes:
+    """The .tflite file of a `ModelT` of LiteRT's schema."""
+    import flatbuffers
+
+    builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
