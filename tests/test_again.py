@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,6 +97,17 @@ def test_of_two_digits_in_a_narrow_picture_the_close_up_reader_tells_whether_one
     doubtful = One(probabilities=np.eye(10, dtype=np.float32)[7] * 0.3)
     numbers = again.surer(doubtful, image, classifiers.load(runs.BUNDLED).probabilities)
     assert [number.text for number in numbers] == (["37"] if others else [])
+
+
+@pytest.mark.parametrize(("text", "meant"), [("37", ""), ("375", "375")])
+def test_what_seems_to_hold_more_and_shows_three_digits_is_a_number_however_unsure(
+    text: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = ImageOps.expand(cut_to_its_ink(text, 60), (40, 20), 255)
+    unsure = [replace(each, confidence=0.01) for each in again.read_numbers(image, rows_of(3, 0.5))]
+    monkeypatch.setattr(again, "read_numbers", lambda *_: unsure)
+    one = One(probabilities=np.eye(10, dtype=np.float32)[3] * 0.99, several=True)
+    assert "".join(number.text for number in again.surer(one, image, rows_of(3, 0.5))) == meant
 
 
 def test_two_small_digits_on_a_page_are_both_meant_whatever_the_close_up_reader_says(

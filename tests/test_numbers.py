@@ -159,6 +159,16 @@ def test_digits_at_the_very_edge_are_read(text: str) -> None:
     assert number.text == text
 
 
+@pytest.mark.parametrize("text", ["40825", "1000", "97316", "2468"])
+def test_numbers_in_grain_as_strong_as_their_ink_are_surely_read(text: str) -> None:
+    clean = np.asarray(written(text).convert("L"), np.float32)
+    grain = np.random.default_rng(0).normal(0, 80, clean.shape)
+    page = Image.fromarray((120 + 0.4 * clean + grain).clip(0, 255).astype(np.uint8))
+    (number,) = read_numbers(page, PROBABILITIES)
+    assert number.text == text
+    assert number.confidence > 0.8
+
+
 def test_lines_come_from_top_to_bottom() -> None:
     above, below = written("12", margin=30), written("345", margin=30)
     image = Image.new("L", (max(above.width, below.width), above.height + below.height), 255)

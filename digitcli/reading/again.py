@@ -68,6 +68,10 @@ _SEVERAL = 0.03
 _SURELY_NOT = 0.05
 """Probability that is left to there being several, or one, where the close-up reader is sure of the other."""
 
+_BESIDE = 2
+"""Digits that a picture may show of which one is meant, if it seems to hold more at first sight: of more, it
+never was in 4,500, however unsure they were."""
+
 _ONE_OF_THEM = 0.1
 """Of a digit's sureness that is left where others seem to stand beside it."""
 
@@ -111,8 +115,11 @@ def surer(one: One, image: Image.Image, probabilities: Probabilities) -> list[Nu
     That a digit is read well says little of its being the only one, if the picture seems to hold more.
     """
     numbers = read_numbers(image, probabilities)
-    if sum(len(number.digits) for number in numbers) < 2:
+    digits = sum(len(number.digits) for number in numbers)
+    if digits < 2:
         return []
+    if one.several and digits > _BESIDE:
+        return numbers
     together = math.prod(number.confidence for number in numbers) * _all_are_meant(image, numbers)
     alone = one.sureness * (_ONE_OF_THEM if one.several else 1)
     return numbers if together > alone else []

@@ -58,6 +58,11 @@ def strip(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.pad(ink.clip(0, 255).astype(np.uint8), ((0, 0), (0, -width % STEP)), mode="edge")
 
 
+def softened(strip: NDArray[np.uint8], deviation: float) -> NDArray[np.uint8]:
+    """The same strip out of focus; deviation: of a Gaussian, in pixels, 0 for none."""
+    return np.asarray(cv2.GaussianBlur(strip, (0, 0), deviation), np.uint8) if deviation else strip
+
+
 def leaning(strip: NDArray[np.uint8], shear: float) -> NDArray[np.uint8]:
     """The same strip with other slant; shear: columns a row, by which what is lower moves to the left."""
     rows, columns = strip.shape
