@@ -18,7 +18,7 @@ probability that it is no digit."""
 UNCERTAIN = 0.8
 """Confidence below which an answer is marked: of simulated pictures, every other one of these was misread."""
 
-_DOUBTED = 0.65
+_DOUBTED = 0.55
 """Power of the doubt in a number, on either side of UNCERTAIN: it is less than what its readers leave."""
 
 _SUREST = 0.995
