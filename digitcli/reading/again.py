@@ -70,7 +70,7 @@ _SURELY_NOT = 0.05
 
 _BESIDE = 2
 """Digits that a picture may show of which one is meant, if it seems to hold more at first sight: of more, it
-never was in 4,500, however unsure they were."""
+hardly ever was, however unsure they were."""
 
 _ONE_OF_THEM = 0.1
 """Of a digit's sureness that is left where others seem to stand beside it."""
