@@ -99,14 +99,16 @@ def test_of_two_digits_in_a_narrow_picture_the_close_up_reader_tells_whether_one
     assert [number.text for number in numbers] == (["37"] if others else [])
 
 
-@pytest.mark.parametrize(("text", "meant"), [("37", ""), ("375", "375")])
+@pytest.mark.parametrize(
+    ("text", "several", "meant"), [("37", True, ""), ("375", True, "375"), ("375", False, "")]
+)
 def test_what_seems_to_hold_more_and_shows_three_digits_is_a_number_however_unsure(
-    text: str, meant: str, monkeypatch: pytest.MonkeyPatch
+    text: str, several: bool, meant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = ImageOps.expand(cut_to_its_ink(text, 60), (40, 20), 255)
     unsure = [replace(each, confidence=0.01) for each in again.read_numbers(image, rows_of(3, 0.5))]
     monkeypatch.setattr(again, "read_numbers", lambda *_: unsure)
-    one = One(probabilities=np.eye(10, dtype=np.float32)[3] * 0.99, several=True)
+    one = One(probabilities=np.eye(10, dtype=np.float32)[3] * 0.99, several=several)
     assert "".join(number.text for number in again.surer(one, image, rows_of(3, 0.5))) == meant
 
 

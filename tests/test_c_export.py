@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_models
+from ai_edge_litert.interpreter import Interpreter
 from tiny_models import DATA, IMAGES
 
 from digitcli import exporting
@@ -74,6 +75,13 @@ def test_the_preset_for_microcontrollers_takes_less_than_16_kilobytes(tmp_path: 
     assert len(micro.array(tmp_path / "tiny.h")) < 16_000
     tflite_int8.write(material(network), tmp_path / "tiny.tflite")
     assert (tmp_path / "tiny.tflite").stat().st_size < 16_000
+
+
+def test_what_goes_in_and_out_keeps_its_name(tmp_path: Path) -> None:
+    tflite_int8.write(material(build(ModelSpec(channels=(4, 8)))), tmp_path / "small.tflite")
+    network = Interpreter(str(tmp_path / "small.tflite"))
+    assert "images" in network.get_input_details()[0]["name"]
+    assert network.get_output_details()[0]["name"]
 
 
 @needs_a_compiler

@@ -52,6 +52,14 @@ def test_the_likeliest_texts_come_first_and_lack_no_more_than_was_not_followed(c
         assert share == pytest.approx(every[text], rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.parametrize("places", [[0, 0], [3, 3, 3], [7, 7]])
+def test_columns_without_a_digit_count_wherever_they_stand(places: list[int]) -> None:
+    clear = of_digits(written("77")).round(1)
+    columns = np.insert(clear, places, np.eye(11)[-1] / 2, axis=0)
+    found = likeliest(columns)
+    assert [*found.values()] == pytest.approx(likelihoods([columns], [*found])[:, 0])
+
+
 @settings(max_examples=50)
 @given(answers(12))
 def test_no_text_is_likelier_than_certain_and_a_narrow_search_never_says_more(columns: np.ndarray) -> None:

@@ -28,7 +28,7 @@ _SETTLED = 0.8
 """Probability, by detector and classifier together, from which on no other look at a digit is taken."""
 
 _AT_ONCE = 0.4
-"""Probability of each digit, by the detector, from which on a line reader that says the same is enough."""
+"""Probability of each digit, by the detector, from which on two line readers that see as many are enough."""
 
 _LOOKED_AT = 0.15
 """Score from which on what was found tells where to look closer."""

@@ -1,7 +1,8 @@
 """Numbers in a picture: each line of digits, read by two readers that err in different ways.
 
 One finds the digits, cuts each out and classifies it (`many`); the other reads the whole line from its grey
-pixels (`line`). What both say is sure; where they differ, the likelier text is taken, and less sure.
+pixels (`line`). What both say is sure; where they differ, the likelier text is taken, and less sure. Where
+the second is sure enough, the first only finds, and classifies nothing.
 """
 
 from __future__ import annotations

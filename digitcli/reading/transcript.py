@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +60,8 @@ def likeliest(
             idle.append(none)
             continue
         if idle:
-            followed, idle = _after(followed, math.prod(idle)), []
+            passed, idle = math.prod(idle), []
+            followed = {text: (0.0, (sign + blank) * passed) for text, (sign, blank) in followed.items()}
         signs: defaultdict[str, float] = defaultdict(float)
         blanks: dict[str, float] = {}
         for text, (sign, blank) in followed.items():
@@ -74,15 +75,9 @@ def likeliest(
         every = {text: (signs.get(text, 0.0), blanks.get(text, 0.0)) for text in {*signs, *blanks}}
         best = sorted(every, key=lambda text: -sum(every[text]))
         followed = {text: every[text] for text in _some(best, beam, longest)}
-    if idle:
-        followed = _after(followed, math.prod(idle))
-    shares = {text: sum(pair) for text, pair in followed.items() if sum(pair) > 0}
+    rest = math.prod(idle)
+    shares = {text: share for text, pair in followed.items() if (share := sum(pair) * rest) > 0}
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
-
-
-def _after(followed: Mapping[str, tuple[float, float]], idle: float) -> dict[str, tuple[float, float]]:
-    """The same after columns of none, which have that probability."""
-    return {text: (0.0, (sign + blank) * idle) for text, (sign, blank) in followed.items()}
 
 
 def _some(texts: Sequence[str], beam: int, longest: int | None) -> Iterable[str]:
@@ -99,9 +94,10 @@ def _some(texts: Sequence[str], beam: int, longest: int | None) -> Iterable[str]
 
 
 def likelihoods(views: Sequence[Floats], texts: Sequence[str]) -> NDArray[np.float64]:
-    """(texts, views), of exactly each of these, texts of SIGNS' first k - 1. views: (n, k), the last of none.
+    """Of exactly each of these texts in each view, (texts, views).
 
-    A view may have more columns than another.
+    views: (n, k) each, the last for none; one may have more columns than another. texts: of SIGNS' first
+    k - 1.
     """
     lengths = np.array([len(text) for text in texts], int)
     blank = views[0].shape[1] - 1
