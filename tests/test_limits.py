@@ -7,6 +7,7 @@ import itertools
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 
 import measured
@@ -49,6 +50,24 @@ def test_a_decoder_that_swallows_all_errors_is_ended_too() -> None:
 
     with PictureLimits(0.1) as bounds, pytest.raises(ImageError), bounds.reading(object(), "x.png"):
         stubborn()
+
+
+def test_a_decoder_that_cleans_up_after_it_was_ended_is_not_ended_once_more() -> None:
+    cleaned = False
+
+    def tidy() -> None:
+        nonlocal cleaned
+        try:
+            endless()
+        finally:
+            end = time.thread_time() + 0.15  # three ticks
+            while time.thread_time() < end:
+                pass
+            cleaned = True
+
+    with PictureLimits(0.1) as bounds, pytest.raises(ImageError), bounds.reading(object(), "x.png"):
+        tidy()
+    assert cleaned
 
 
 def test_what_is_spent_on_a_picture_adds_up() -> None:

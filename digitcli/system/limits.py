@@ -154,6 +154,7 @@ class PictureLimits:
         if self._counted_from is None:
             self._counted_from = now - min(time.perf_counter() - self._started, _TICK)
         if now - self._counted_from >= self._left:
+            self._left += _GRACE  # for cleaning up, in which the next tick would raise it once more
             raise OvertimeError
 
 
