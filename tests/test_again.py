@@ -66,11 +66,36 @@ def test_a_digit_that_is_read_well_is_not_taken_for_all_there_is() -> None:
     assert sum(len(text) == 1 for text in read_as) <= 0.02 * len(read_as)
 
 
+@pytest.mark.parametrize("digit", "23456789")
+@pytest.mark.parametrize(("disc", "ground"), [("navy", "white"), ("ivory", "maroon")])
+def test_a_digit_cut_out_of_a_disc_is_not_read_as_the_zero_that_this_looks_like(
+    digit: str, disc: str, ground: str
+) -> None:
+    badge = Image.new("RGB", (160, 160), ground)
+    pen = ImageDraw.Draw(badge)
+    pen.ellipse((14, 14, 146, 146), fill=disc)
+    pen.text((80, 80), digit, ground, ImageFont.truetype(faces()[0], 80), anchor="mm")
+    result = read(badge)
+    assert (result.text, result.uncertain) == (digit, False)
+
+
 def rows_of(digit: int, sure: float) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """A classifier that is equally sure of one digit whatever it sees."""
     row = np.zeros(10, np.float32)
     row[digit] = sure
     return lambda images: np.repeat(row[None], len(images), axis=0)
+
+
+@pytest.mark.parametrize(("sure", "kept"), [(0.997, False), (0.9999, True)])
+def test_what_only_its_cut_out_ink_makes_a_digit_is_looked_at_again_unless_it_is_certain(
+    sure: float, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier = classifiers.load(runs.BUNDLED)
+    monkeypatch.setattr(classifier, "probabilities", rows_of(4, sure))
+    monkeypatch.setattr(close_up, "read", lambda strip: np.eye(OUTCOMES)[close_up.NONE])
+    image = ImageOps.expand(cut_to_its_ink("4", 60), 30, 255)
+    (result,) = predict([Source("picture", np.asarray(image))], classifier)
+    assert (result.confidence == pytest.approx(sure)) == kept
 
 
 def test_where_the_classifier_doubts_the_close_up_reader_is_heard_too(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 
-from digitcli.images.plates import find_plate
+from digitcli.images.plates import find_plate, is_cut_out
 from digitcli.images.preprocess import readings
 
 SEVEN = [(76, 68), (116, 70), (87, 124)]
@@ -71,6 +71,20 @@ def test_a_plate_is_full_and_convex_and_no_stroke() -> None:
     assert find_plate(disc((80, 80, 89, 89))) is None  # small
     assert find_plate(disc()) is None
     assert find_plate(np.eye(40, dtype=bool)) is None  # a line that slants
+
+
+def test_the_hole_of_a_fat_zero_is_no_sign_and_a_digit_is_one() -> None:
+    plate = np.ones((100, 100), bool)
+    assert not is_cut_out(~plate)
+    hole = Image.new("1", (100, 100))
+    ImageDraw.Draw(hole).ellipse((35, 25, 65, 75), fill=1)
+    assert not is_cut_out(np.asarray(hole))
+    ImageDraw.Draw(hole).ellipse((44, 35, 56, 65), fill=0)  # an island, as in a 0 that is cut out
+    assert is_cut_out(np.asarray(hole))
+    seven = Image.new("1", (100, 100))
+    ImageDraw.Draw(seven).line([(30, 25), (70, 25), (45, 80)], fill=1, width=8)
+    assert is_cut_out(np.asarray(seven))
+    assert not is_cut_out(np.asarray(seven.resize((9, 9))))  # too few pixels to tell
 
 
 @given(arrays(np.bool_, st.tuples(st.integers(1, 60), st.integers(1, 60))))

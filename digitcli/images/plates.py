@@ -25,6 +25,12 @@ _FILLED = 0.5
 _EDGE = 0.04
 """Of a plate's shorter side: so far from the outline nothing is looked at."""
 
+_LEGIBLE, _LARGE = 10, 0.25
+"""Height or width of what is cut out of a plate, in pixels and as a share of the place, to be a sign."""
+
+_PLAIN = 0.78
+"""Of its convex hull that the hole of a 0 fills at least, where it has pixels enough to tell."""
+
 
 def find_plate(mask: Mask) -> Mask | None:
     """Where something may stand on the largest thing in a mask (height, width), if that is a plate.
@@ -50,3 +56,19 @@ def find_plate(mask: Mask) -> Mask | None:
     full = cv2.drawContours(np.zeros(np.add(mask.shape, 2), np.uint8), contours, -1, 1, -1, offset=(1, 1))
     within: Mask = cv2.distanceTransform(full, cv2.DIST_L2, 3)[1:-1, 1:-1] > _EDGE * side + 1
     return within if within.any() else None  # as on a thin stroke that slants, which is convex
+
+
+def is_cut_out(hole: Mask) -> bool:
+    """Whether what is missing from a plate (height, width) is a sign.
+
+    The hole of a 0 drawn with a fat pen is none: it is convex, and has no island in it.
+    """
+    parts = find_components(hole)
+    if not len(parts):
+        return False
+    largest = int(parts.sides.argmax())
+    if parts.sides[largest] < max(_LEGIBLE, _LARGE * max(hole.shape)):
+        return False
+    points = cv2.findNonZero((parts.labels == largest + 1).view(np.uint8))
+    hull = cv2.fillConvexPoly(np.zeros(hole.shape, np.uint8), cv2.convexHull(points), 1)
+    return bool(parts.areas[largest] < _PLAIN * np.count_nonzero(hull))

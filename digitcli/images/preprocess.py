@@ -16,7 +16,7 @@ from digitcli.images.geometry import BOX, centre_by_mass, fit_in_20x20, is_in_mn
 from digitcli.images.ink import Box, Ink, box_of, find_ink, grown, largest_group, runs_over_edge
 from digitcli.images.lines import frame_inside, without_lines
 from digitcli.images.paper import Light
-from digitcli.images.plates import find_plate
+from digitcli.images.plates import find_plate, is_cut_out
 from digitcli.images.rings import inside_ring
 from digitcli.images.strokes import even_strokes, stroke_width
 
@@ -43,12 +43,14 @@ class Reading:
     name: which. pixels: (28, 28) uint8, 0 paper to 255 ink.
     box: where on the picture that ink is: left, top, width, height in its pixels.
     ink: all that was found on the picture, other digits too; None if the picture was taken as it is.
+    badge: of a digit cut out of a plate, all ink of the picture, the plate with what is beside it.
     """
 
     name: str
     pixels: NDArray[np.uint8]
     box: Box
     ink: Ink | None = field(default=None, compare=False, repr=False)
+    badge: Ink | None = field(default=None, compare=False, repr=False)
 
 
 def to_mnist(image: Image.Image) -> NDArray[np.uint8]:
@@ -78,7 +80,8 @@ def readings(image: Image.Image) -> Iterator[Reading]:
         pixels = in_28x28(ink)
         if is_new(pixels, seen):
             seen.append(pixels)
-            yield Reading(look.name, pixels, _with_size(ink.on_picture(box_of(ink.mask))), look.ink)
+            box = _with_size(ink.on_picture(box_of(ink.mask)))
+            yield Reading(look.name, pixels, box, look.ink, look.badge)
 
 
 def _likeliest_first(image: Image.Image) -> Iterator[tuple[_Look, NDArray[np.bool_]]]:
@@ -126,7 +129,7 @@ class _Look:
     """Ink, and how it was told from paper, to do so again on more pixels.
 
     light: of the `field`, which is left, top, right, bottom on the picture.
-    strict: as for `find_ink`.
+    strict: as for `find_ink`. badge: as of a `Reading`.
     """
 
     name: str
@@ -134,6 +137,7 @@ class _Look:
     light: Light
     field: Box
     strict: bool = False
+    badge: Ink | None = None
 
     def inside(self, what: str, left: int, top: int) -> _Look:
         """The same in a larger picture, in which this one began at left, top."""
@@ -148,6 +152,7 @@ def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
         left, top, right, bottom = (round(each * factor) for each in box)
         for look in _looks(image.crop((left, top, right, bottom)), side, depth + 1):
             yield look.inside("the frame", left, top)
+    plate = None if stands_out is None else find_plate(stands_out)
     flat = paper.even_light(pixels)
     flat_contrast = flat.contrast(pixels)
     uneven = paper.is_uneven(flat_contrast)
@@ -163,16 +168,32 @@ def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
         light = estimate()
         contrast = light.contrast(pixels)
         ink = find_ink(contrast, factor)
+        if place == 0 and ink and plate is not None and _is_badge(plate, ink):
+            for look in _on_plate(image, pixels, plate, side, factor):
+                yield replace(look, badge=ink)
+            return
         if ink is not None:
             yield from _of_ink(name, ink, light, field)
             if strong := find_ink(contrast, factor, strict=True):
                 yield _Look(f"{name}, strong ink", strong, light, field, strict=True)
-        if place == 0 and stands_out is not None and (plate := find_plate(stands_out)) is not None:
-            left, top, right, bottom = (round(each * factor) for each in box_of(plate))
-            part = image.crop((left, top, right, bottom))
-            _paint_around(part, pixels, plate)
-            for look in _looks(part, side, _DEEPEST):
-                yield look.inside("the plate", left, top)
+        if place == 0 and plate is not None:
+            yield from _on_plate(image, pixels, plate, side, factor)
+
+
+def _is_badge(plate: NDArray[np.bool_], ink: Ink) -> bool:
+    """Whether the ink is a plate, as from `find_plate`, that something is cut out of."""
+    return bool(ink.mask[plate].mean() > 0.5) and is_cut_out(plate & ~ink.mask)
+
+
+def _on_plate(
+    image: Image.Image, pixels: NDArray[np.uint8], plate: NDArray[np.bool_], side: int, factor: float
+) -> Iterator[_Look]:
+    """What stands on a plate, as from `find_plate`. pixels, factor: of the picture, as from `_pixels`."""
+    left, top, right, bottom = (round(each * factor) for each in box_of(plate))
+    part = image.crop((left, top, right, bottom))
+    _paint_around(part, pixels, plate)
+    for look in _looks(part, side, _DEEPEST):
+        yield look.inside("the plate", left, top)
 
 
 def _of_ink(name: str, ink: Ink, light: Light, field: Box) -> Iterator[_Look]:

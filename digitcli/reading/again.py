@@ -17,7 +17,7 @@ from digitcli.reading.edges import continued
 from digitcli.reading.likelihood import Probabilities
 from digitcli.reading.numbers import Number, read_numbers
 from digitcli.reading.one import CLEAR, One, read_one
-from digitcli.reading.strip import grey, leaning, strip
+from digitcli.reading.strip import around, grey, leaning, strip
 from digitcli.reading.transcript import likelihoods, of_digits
 
 _SMALL = 160
@@ -25,9 +25,6 @@ _SMALL = 160
 
 _TALL = 0.3
 """Of the picture's height that a digit takes at least for the same."""
-
-_ROOM = 0.3
-"""Paper round a digit that the line reader sees, in its height."""
 
 _BEYOND = 0.2
 """Paper that a picture is given where something reaches its edge, in its longer sides."""
@@ -179,11 +176,11 @@ def _looks(image: Image.Image, windows: list[Box]) -> list[_Look]:
     looks = []
     for window in windows:
         pixels = strip(grey(image.crop(window)))
-        ways = [
-            of_digits(columns) for lean in line.LEANS for columns in line.read_by_each(leaning(pixels, lean))
-        ]
+        leant = [leaning(pixels, lean) for lean in line.LEANS]
+        ways = [of_digits(columns) for each in leant for columns in line.read_by_each(each)]
         in_line = likelihoods(ways, _ONE_OR_NONE).mean(axis=1)
-        looks.append(np.stack([in_line, close_up.read(pixels)[: CLASSES + 1]]))
+        close = np.mean([close_up.read(each) for each in leant], axis=0)
+        looks.append(np.stack([in_line, close[: CLASSES + 1]]))
     return looks
 
 
@@ -192,14 +189,7 @@ def _windows(image: Image.Image, one: One) -> list[Box]:
     if one.box is None or image.height <= _SMALL or one.box[3] >= _TALL * image.height:
         windows.append((0, 0, *image.size))
     if one.box is not None:
-        left, top, width, height = one.box
-        room = round(_ROOM * max(height, width / 2))
-        window = (
-            max(0, left - room),
-            max(0, top - room),
-            min(image.width, left + width + room),
-            min(image.height, top + height + room),
-        )
+        window = around(one.box, image.size)
         if window not in windows:
             windows.append(window)
     return windows

@@ -7,10 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from digitcli.convention import CLASSES
 from digitcli.reading.network import network
-from digitcli.reading.strip import HEIGHT
+from digitcli.reading.one import One
+from digitcli.reading.strip import HEIGHT, around, grey, strip
 from digitcli.reading.transcript import softmax
 
 MODEL = Path(__file__).parents[1] / "assets" / "close-up.tflite"
@@ -23,20 +25,35 @@ NONE, SEVERAL = CLASSES, CLASSES + 1
 
 OUTCOMES = CLASSES + 2
 
+_DOUBTED, _NO_DIGIT = 0.1, 0.5
+"""Probability of a digit below which it is doubted although the classifier sees it, with more than that of
+NONE."""
 
-def read(strip: NDArray[np.uint8]) -> NDArray[np.float32]:
+
+def may_be(one: One, image: Image.Image) -> bool:
+    """Whether a picture, mode L or RGB, may show the digit that was read in it.
+
+    Signs and things may look like one as soon as their ink is cut out.
+    """
+    if one.probabilities is None or one.box is None:
+        return False
+    seen = read(strip(grey(image.crop(around(one.box, image.size)))))
+    return bool(seen[one.probabilities.argmax()] >= _DOUBTED or seen[NONE] <= _NO_DIGIT)
+
+
+def read(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The probability of each digit, of NONE and of SEVERAL: (OUTCOMES,).
 
-    strip: (HEIGHT, width) uint8, as from `strip`.
+    pixels: (HEIGHT, width) uint8, as from `strip`.
     """
-    return softmax(network(MODEL)(square(strip)[..., None]))
+    return softmax(network(MODEL)(square(pixels)[..., None]))
 
 
-def square(strip: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def square(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(SIDE, SIDE) uint8: a strip on black, narrowed and lowered where it is wider than high."""
-    rows, columns = strip.shape
+    rows, columns = pixels.shape
     if columns > SIDE:
         rows, columns = max(1, round(rows * SIDE / columns)), SIDE
-        strip = np.asarray(cv2.resize(strip, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+        pixels = np.asarray(cv2.resize(pixels, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
     top, left = (SIDE - rows) // 2, (SIDE - columns) // 2
-    return np.pad(strip, ((top, SIDE - rows - top), (left, SIDE - columns - left)))
+    return np.pad(pixels, ((top, SIDE - rows - top), (left, SIDE - columns - left)))

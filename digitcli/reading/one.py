@@ -23,6 +23,9 @@ SURE = 0.9
 CLEAR = 0.995
 """Probability of a digit from which on there is nothing to doubt; letters, too, pass for digits at 0.99."""
 
+CERTAIN = 0.9995
+"""The same from which on nobody else is asked; what is less clear is at times a letter or a thing."""
+
 SURE_PART = 0.8
 """Probability with which a part of a picture is taken for a digit although there seems to be no ink."""
 
@@ -73,6 +76,11 @@ class One:
         return self.prepared or (not self.several and not self.cut and bool(self.sureness >= CLEAR))
 
     @property
+    def certain(self) -> bool:
+        """Whether no other reader need be asked."""
+        return self.clear and (self.prepared or bool(self.sureness >= CERTAIN))
+
+    @property
     def sure(self) -> bool:
         """Whether other readings need not be tried."""
         return bool(self.sureness >= SURE)
@@ -102,7 +110,7 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
             continue
         one = One(reading.pixels, next(rows), reading.box, prepared=reading.ink is None)
         several = reading.ink is not None and (
-            _apart(reading.ink, reading.box) or _share(reading.ink, image) < _INNER
+            _apart(reading.ink, reading.box) or _is_beside_others(reading, reading.ink, image)
         )
         if not one.sure and reading.ink is not None:  # MNIST's form leaves nothing to find
             several = several or reading.box[2] >= _WIDE * reading.box[3]
@@ -142,6 +150,13 @@ def _classified(found: list[Reading], probabilities: Probabilities) -> NDArray[n
     if not found:
         return np.zeros((0, 10), np.float32)
     return probabilities(np.stack([each.pixels for each in found]))
+
+
+def _is_beside_others(reading: Reading, ink: Ink, image: Image.Image) -> bool:
+    """Whether there may be more outside of what its ink was looked for in."""
+    if reading.badge is not None:
+        return _apart(reading.badge, reading.box)
+    return _share(ink, image) < _INNER
 
 
 def _share(ink: Ink, image: Image.Image) -> float:

@@ -292,14 +292,17 @@ class _Reader:
         limits: PictureLimits,
     ) -> One | ImageError:
         """A picture read as `one`, by all readers where that is not clear."""
-        if isinstance(image, ImageError) or isinstance(one, ImageError) or one.clear:
+        if isinstance(image, ImageError) or isinstance(one, ImageError) or one.certain:
             return one
         if one.pixels is None and self.mode == "single":
             return one
-        from digitcli.reading.again import look_again  # one clear digit should not pay for its import
+        from digitcli.reading.again import look_again  # one certain digit should not pay for these imports
+        from digitcli.reading.close_up import may_be
 
         try:
             with limits.reading(source, source.name):
+                if one.clear and may_be(one, image):
+                    return one
                 return look_again(image, one, probabilities, has_learnt=self.has_learnt)
         except ImageError as error:
             return error

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from digitcli.images.ink import Box
 from digitcli.images.paper import quantile
 
 HEIGHT = 48
@@ -20,6 +21,9 @@ WIDEST = 1200
 
 _ENOUGH = 4
 """Times its height that a line is brought to at once, where it is much higher."""
+
+_ROOM = 0.3
+"""Paper round a digit that a reader sees, in its height."""
 
 _TAILS = (0.005, 0.995)
 """Quantiles of the brightness that become black and white."""
@@ -56,6 +60,21 @@ def strip(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if np.count_nonzero(ink > 127) > ink.size / 2:
         ink = 255 - ink
     return np.pad(ink.clip(0, 255).astype(np.uint8), ((0, 0), (0, -width % STEP)), mode="edge")
+
+
+def around(box: Box, size: tuple[int, int]) -> Box:
+    """Left, top, right, bottom of what is seen of a digit in a picture of that size (width, height).
+
+    box: the digit's left, top, width, height.
+    """
+    left, top, width, height = box
+    room = round(_ROOM * max(height, width / 2))
+    return (
+        max(0, left - room),
+        max(0, top - room),
+        min(size[0], left + width + room),
+        min(size[1], top + height + room),
+    )
 
 
 def softened(strip: NDArray[np.uint8], deviation: float) -> NDArray[np.uint8]:
