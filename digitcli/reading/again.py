@@ -12,7 +12,6 @@ from PIL import Image
 from digitcli.convention import CLASSES
 from digitcli.images.ink import Box
 from digitcli.reading import close_up, line
-from digitcli.reading.close_up import SEVERAL
 from digitcli.reading.edges import continued
 from digitcli.reading.likelihood import Probabilities
 from digitcli.reading.numbers import Number, read_numbers
@@ -63,7 +62,7 @@ _SEVERAL = 0.03
 """What the classifier says of several digits, which it does not know."""
 
 _SURELY_NOT = 0.05
-"""Probability that is left to there being several, or one, where the close-up reader is sure of the other."""
+"""Probability that is left to there being several, or one, where the close-up reader rules it out."""
 
 _BESIDE = 2
 """Digits that a picture may show of which one is meant, if it seems to hold more at first sight: of more, it
@@ -76,7 +75,7 @@ _FEW, _NARROW, _CUT_OUT = 3, 0.7, 2
 """Digits at most, and width of each in the picture's height, or in so many times that of the tallest digit,
 of a narrow picture: it may have been cut out round one of them."""
 
-_NEIGHBOUR, _REACHES = 0.08, 0.03
+_NEIGHBOUR, _REACHES = 0.09, 0.03
 """Weight of all of them, if one reaches the picture's edge, in its height: more likely it is a neighbour."""
 
 
@@ -123,14 +122,18 @@ def surer(one: One, image: Image.Image, probabilities: Probabilities) -> list[Nu
 
 
 def _all_are_meant(image: Image.Image, numbers: list[Number]) -> float:
-    """Weight of several digits in a narrow picture, of which some may be neighbours in view; else 1."""
-    boxes = [digit.box for number in numbers for digit in number.digits]
+    """Weight of several digits in a narrow picture, of which some may be neighbours in view; else 1.
+
+    Of a neighbour, seen by itself, the close-up reader makes less than of the digit that is meant.
+    """
+    digits = [digit for number in numbers for digit in number.digits]
+    boxes = [digit.box for digit in digits]
     tallest = max(height for *_, height in boxes)
     few = len(numbers) == 1 and len(boxes) <= _FEW
     if not few or image.width >= _NARROW * len(boxes) * min(image.height, _CUT_OUT * tallest):
         return 1.0
-    several = float(close_up.read(strip(grey(image)))[SEVERAL])
-    weight = min(1.0, (several + _SURELY_NOT) / (1 - several + _SURELY_NOT))
+    least = min(float(close_up.look(image, digit.box)[digit.digit]) for digit in digits)
+    weight = min(1.0, (least + _SURELY_NOT) / (1 - least + _SURELY_NOT))
     spans = [(left, left + width) for left, _, width, _ in boxes]
     room = _REACHES * image.height
     cut = min(spans)[0] <= room or max(end for _, end in spans) >= image.width - room

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.convention import CLASSES
+from digitcli.images.ink import Box
 from digitcli.reading.network import network
 from digitcli.reading.one import One
 from digitcli.reading.strip import HEIGHT, around, grey, strip
@@ -37,8 +38,13 @@ def may_be(one: One, image: Image.Image) -> bool:
     """
     if one.probabilities is None or one.box is None:
         return False
-    seen = read(strip(grey(image.crop(around(one.box, image.size)))))
+    seen = look(image, one.box)
     return bool(seen[one.probabilities.argmax()] >= _DOUBTED or seen[NONE] <= _NO_DIGIT)
+
+
+def look(image: Image.Image, box: Box) -> NDArray[np.float32]:
+    """As `read`, of a digit's box (left, top, width, height) in a picture, mode L or RGB."""
+    return read(strip(grey(image.crop(around(box, image.size)))))
 
 
 def read(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
