@@ -123,6 +123,12 @@ def test_of_two_digits_in_a_narrow_picture_both_are_meant_if_the_close_up_reader
     assert [number.text for number in numbers] == (["37"] if meant == "37" else [])
 
 
+def test_two_digits_near_the_edge_are_both_meant_unless_one_is_cut_off() -> None:
+    both = ImageOps.expand(cut_to_its_ink("37", 60), (2, 20), 255)
+    assert read(both).text == "37"
+    assert read(both.crop((16, 0, both.width - 2, both.height))).text == "7"
+
+
 @pytest.mark.parametrize(
     ("text", "several", "meant"), [("37", True, ""), ("375", True, "375"), ("375", False, "")]
 )

@@ -12,7 +12,7 @@ from PIL import Image
 from digitcli.convention import CLASSES
 from digitcli.images.ink import Box
 from digitcli.reading import close_up, line
-from digitcli.reading.edges import continued
+from digitcli.reading.edges import continued, reaches_edge
 from digitcli.reading.likelihood import Probabilities
 from digitcli.reading.numbers import Number, read_numbers
 from digitcli.reading.one import CLEAR, One, read_one
@@ -76,7 +76,8 @@ _FEW, _NARROW, _CUT_OUT = 3, 0.7, 2
 of a narrow picture: it may have been cut out round one of them."""
 
 _NEIGHBOUR, _REACHES = 0.09, 0.03
-"""Weight of all of them, if one reaches the picture's edge, in its height: more likely it is a neighbour."""
+"""Weight of all of them, if one ends so near the picture's edge, in its height, and ink reaches this: more
+likely it is a neighbour."""
 
 
 def look_again(
@@ -136,8 +137,8 @@ def _all_are_meant(image: Image.Image, numbers: list[Number]) -> float:
     weight = min(1.0, (least + _SURELY_NOT) / (1 - least + _SURELY_NOT))
     spans = [(left, left + width) for left, _, width, _ in boxes]
     room = _REACHES * image.height
-    cut = min(spans)[0] <= room or max(end for _, end in spans) >= image.width - room
-    return weight * (_NEIGHBOUR if cut else 1)
+    ends = min(spans)[0] <= room or max(end for _, end in spans) >= image.width - room
+    return weight * (_NEIGHBOUR if ends and reaches_edge(image) else 1)
 
 
 def _is_settled(image: Image.Image, one: One, whole: One) -> bool:
