@@ -79,6 +79,18 @@ def test_a_digit_cut_out_of_a_disc_is_not_read_as_the_zero_that_this_looks_like(
     assert (result.text, result.uncertain) == (digit, False)
 
 
+@pytest.mark.parametrize("discs", [1, 2])
+def test_what_is_beside_a_disc_may_be_another_digit_and_an_empty_page_is_none(discs: int) -> None:
+    page = Image.new("RGB", (420, 300), "white")
+    pen = ImageDraw.Draw(page)
+    for left in (40, 240)[:discs]:
+        pen.ellipse((left, 80, left + 140, 220), fill="navy")
+        pen.text((left + 70, 150), "5", "white", ImageFont.truetype(faces()[0], 80), anchor="mm")
+    (one,) = read_one([page], classifiers.load(runs.BUNDLED).probabilities)
+    assert one.probabilities is not None
+    assert (int(one.probabilities.argmax()), one.several) == (5, discs > 1)
+
+
 def rows_of(digit: int, sure: float) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """A classifier that is equally sure of one digit whatever it sees."""
     row = np.zeros(10, np.float32)
@@ -86,13 +98,20 @@ def rows_of(digit: int, sure: float) -> Callable[[NDArray[np.uint8]], NDArray[np
     return lambda images: np.repeat(row[None], len(images), axis=0)
 
 
-@pytest.mark.parametrize(("sure", "kept"), [(0.997, False), (0.9999, True)])
+@pytest.mark.parametrize(
+    ("sure", "seen", "kept"),
+    [
+        (0.997, np.eye(OUTCOMES)[close_up.NONE], False),
+        (0.9999, np.eye(OUTCOMES)[close_up.NONE], True),
+        (0.997, np.full(OUTCOMES, 1 / OUTCOMES), True),  # sees nothing well, so has nothing to say
+    ],
+)
 def test_what_only_its_cut_out_ink_makes_a_digit_is_looked_at_again_unless_it_is_certain(
-    sure: float, kept: bool, monkeypatch: pytest.MonkeyPatch
+    sure: float, seen: NDArray[np.float64], kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     classifier = classifiers.load(runs.BUNDLED)
     monkeypatch.setattr(classifier, "probabilities", rows_of(4, sure))
-    monkeypatch.setattr(close_up, "read", lambda strip: np.eye(OUTCOMES)[close_up.NONE])
+    monkeypatch.setattr(close_up, "read", lambda strip: seen)
     image = ImageOps.expand(cut_to_its_ink("4", 60), 30, 255)
     (result,) = predict([Source("picture", np.asarray(image))], classifier)
     assert (result.confidence == pytest.approx(sure)) == kept

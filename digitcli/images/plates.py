@@ -26,7 +26,7 @@ _EDGE = 0.04
 """Of a plate's shorter side: so far from the outline nothing is looked at."""
 
 _LEGIBLE, _LARGE = 10, 0.25
-"""Height or width of what is cut out of a plate, in pixels and as a share of the place, to be a sign."""
+"""Height or width of what is cut out of a plate, in pixels and as a share of the plate's, to be a sign."""
 
 _PLAIN = 0.78
 """Of its convex hull that the hole of a 0 fills at least, where it has pixels enough to tell."""
@@ -59,7 +59,7 @@ def find_plate(mask: Mask) -> Mask | None:
 
 
 def is_cut_out(hole: Mask) -> bool:
-    """Whether what is missing from a plate (height, width) is a sign.
+    """Whether what is missing from a plate, in its box (height, width), is a sign.
 
     The hole of a 0 drawn with a fat pen is none: it is convex, and has no island in it.
     """

@@ -152,7 +152,6 @@ def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
         left, top, right, bottom = (round(each * factor) for each in box)
         for look in _looks(image.crop((left, top, right, bottom)), side, depth + 1):
             yield look.inside("the frame", left, top)
-    plate = None if stands_out is None else find_plate(stands_out)
     flat = paper.even_light(pixels)
     flat_contrast = flat.contrast(pixels)
     uneven = paper.is_uneven(flat_contrast)
@@ -168,7 +167,8 @@ def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
         light = estimate()
         contrast = light.contrast(pixels)
         ink = find_ink(contrast, factor)
-        if place == 0 and ink and plate is not None and _is_badge(plate, ink):
+        plate = find_plate(stands_out) if place == 0 and stands_out is not None else None
+        if ink is not None and plate is not None and _is_badge(plate, ink):
             for look in _on_plate(image, pixels, plate, side, factor):
                 yield replace(look, badge=ink)
             return
@@ -176,13 +176,15 @@ def _looks(image: Image.Image, side: int, depth: int = 0) -> Iterator[_Look]:
             yield from _of_ink(name, ink, light, field)
             if strong := find_ink(contrast, factor, strict=True):
                 yield _Look(f"{name}, strong ink", strong, light, field, strict=True)
-        if place == 0 and plate is not None:
+        if plate is not None:
             yield from _on_plate(image, pixels, plate, side, factor)
 
 
 def _is_badge(plate: NDArray[np.bool_], ink: Ink) -> bool:
     """Whether the ink is a plate, as from `find_plate`, that something is cut out of."""
-    return bool(ink.mask[plate].mean() > 0.5) and is_cut_out(plate & ~ink.mask)
+    left, top, right, bottom = box_of(plate)
+    hole = (plate & ~ink.mask)[top:bottom, left:right]
+    return bool(ink.mask[plate].mean() > 0.5) and is_cut_out(hole)
 
 
 def _on_plate(
