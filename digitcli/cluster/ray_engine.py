@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import warnings
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import Any, TypeVar
 
 from digitcli.errors import DigitcliError
@@ -17,6 +19,9 @@ TRIES = 3
 
 MOST_BLOCKS = 10_000
 """Of items, at most: each costs the driver some milliseconds, and is done again if it fails."""
+
+_READER, _ENDS = "iter_threaded", 10.0
+"""What Ray Data calls such a thread, and seconds in which it ends."""
 
 
 def map_unordered(
@@ -47,13 +52,28 @@ def map_unordered(
         max_task_retries=TRIES,
     )
     try:
-        for row in done.iter_rows():
-            result = pickle.loads(row["result"])
-            if isinstance(result, DigitcliError):
-                raise result
-            yield result
+        # An error holds on to its frames, and so to what is iterated over, unless this is closed.
+        rows: Any = iter(done.iter_rows())
+        with closing(rows):
+            for row in rows:
+                result = pickle.loads(row["result"])
+                if isinstance(result, DigitcliError):
+                    raise result
+                yield result
     except ray.exceptions.RayError as error:
         raise DigitcliError(f"Ray gave up: {_last_line(error)}") from error
+    finally:
+        _wait_for_readers()
+
+
+def _wait_for_readers() -> None:
+    """Until the threads have ended in which Ray Data looks for results.
+
+    One that did so after Ray was shut down would end this process, before it has told an error.
+    """
+    for thread in threading.enumerate():
+        if thread.name == _READER:
+            thread.join(_ENDS)
 
 
 class _Caller:
