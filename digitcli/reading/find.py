@@ -34,6 +34,9 @@ STRIDE = 4
 STEP = 32
 """The sides of what the network takes are multiples of it."""
 
+LIKELY = 0.5
+"""Probability of a digit, by the detector and after a classifier has seen it, from which on it is read."""
+
 LEAST = 0.01
 """Score of what is no digit at all."""
 

@@ -13,13 +13,11 @@ from PIL import Image
 from digitcli.convention import CLASSES
 from digitcli.images.boxes import NO_BOXES, in_box, tightened
 from digitcli.images.ink import Box
+from digitcli.reading.bars import without_bars
 from digitcli.reading.beside import may_be_print, without_what_stands_beside
 from digitcli.reading.digit import Digit, cutting
-from digitcli.reading.find import GLANCE, Found, distinct, find
+from digitcli.reading.find import GLANCE, LIKELY, Found, distinct, find
 from digitcli.reading.likelihood import Probabilities, seen_twice
-
-LIKELY = 0.5
-"""Probability of a digit, by the detector and after the classifier has seen it, from which on it is read."""
 
 _DOUBT = 0.01
 """Probability that is left to each digit the detector rules out."""
@@ -165,7 +163,7 @@ def find_closely(image: Image.Image) -> Found:
         if found.scale < _CLOSER * closer.scale or closer.scores.sum() < 0.8 * found.scores.sum():
             break
         found = closer
-    return found
+    return without_bars(image, found)
 
 
 def _alike(found: Found) -> Found:

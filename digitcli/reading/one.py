@@ -137,7 +137,8 @@ def _without_ink(image: Image.Image, probabilities: Probabilities) -> One:
 def _part(image: Image.Image, probabilities: Probabilities) -> tuple[One, bool]:
     """The surest digit that the detector finds in a picture, and whether it finds more than one."""
     # A picture that is read at first sight does without their import.
-    from digitcli.reading.many import LIKELY, find_closely, read_found
+    from digitcli.reading.find import LIKELY
+    from digitcli.reading.many import find_closely, read_found
 
     found = find_closely(image)
     shown = read_found(image, found.only(slice(MOST_PARTS)), probabilities)
