@@ -60,7 +60,7 @@ def test_a_few_strokes_beside_a_one_are_no_bars() -> None:
 
 def test_a_one_before_words_is_no_bar() -> None:
     image = drawn([150])
-    ImageDraw.Draw(image).text((165, FOOT - 40), "XKVAWM", 0, ImageFont.load_default(48))
+    ImageDraw.Draw(image).text((165, FOOT), "XKVAWM", 0, ImageFont.load_default(55), anchor="ls")
     assert kept(image, found((1, 150))) == [150]
 
 
@@ -69,6 +69,13 @@ def test_a_one_beyond_the_pictures_edge_stays(top: int) -> None:
     digits = found((1, 150))
     digits.boxes[:, [1, 3]] = top, top + 40
     assert len(without_bars(drawn(MANY), digits)) == 1
+
+
+def test_a_picture_too_narrow_to_hold_bars_is_kept() -> None:
+    stripes = Image.fromarray(np.tile(np.uint8([255, 0] * 8), (400, 1)))
+    digits = found((1, 8))
+    digits.boxes[:] = 7, 0, 8, 400
+    assert len(without_bars(stripes, digits)) == 1
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -30,24 +30,25 @@ def without_bars(image: Image.Image, found: Found) -> Found:
     ones = found.probabilities.argmax(axis=1) == 1
     if not ones.any():
         return found
-    grey = np.asarray(image.convert("L"))
     digits = found.boxes[found.scores >= LIKELY]
-    bars = [bool(one) and _is_bar(grey, box, digits) for one, box in zip(ones, found.boxes, strict=True)]
+    bars = [bool(one) and _is_bar(image, box, digits) for one, box in zip(ones, found.boxes, strict=True)]
     return found.only(~np.array(bars))
 
 
-def _is_bar(grey: NDArray[np.uint8], box: NDArray[np.float32], digits: NDArray[np.float32]) -> bool:
+def _is_bar(image: Image.Image, box: NDArray[np.float32], digits: NDArray[np.float32]) -> bool:
     """Whether more of the same stand beside it. digits: the boxes of what is likely one, (n, 4)."""
     left, top, right, bottom = box.tolist()
     height = bottom - top
-    start = max(0, int(left - _AROUND * height))
-    strip = grey[:, start : int(right + _AROUND * height) + 1]
-    upper, lower = (_profile(strip, top + height * begins, top + height * ends) for begins, ends in _BANDS)
+    start, end = max(0, int(left - _AROUND * height)), min(image.width, int(right + _AROUND * height) + 1)
     room = max(1, round(_LEANING * height))
-    if min(len(upper), len(lower)) <= 2 * room:
+    if end - start <= 2 * room:
         return False
+    upper, lower = (
+        _profile(image.crop((start, int(top + height * first), end, int(top + height * last) + 1)))
+        for first, last in _BANDS
+    )
     middle = (top + bottom) / 2
-    elsewhere = np.ones(len(upper), bool)
+    elsewhere = np.ones(end - start, bool)
     for first, above, last, below in digits.tolist():
         if above < middle < below:
             elsewhere[max(0, int(first) - start) : max(0, int(last) + 1 - start)] = False
@@ -57,10 +58,10 @@ def _is_bar(grey: NDArray[np.uint8], box: NDArray[np.float32], digits: NDArray[n
     return bool(alike.max() >= _SAME)
 
 
-def _profile(strip: NDArray[np.uint8], first: float, last: float) -> NDArray[np.float32]:
-    """The mean of each column between two rows, (width,); empty if they lie outside."""
-    rows = strip[max(0, int(first)) : max(0, int(last)) + 1]
-    return rows.mean(axis=0, dtype=np.float32) if rows.size else np.zeros(0, np.float32)
+def _profile(strip: Image.Image) -> NDArray[np.float32]:
+    """The mean grey of each column, (width,)."""
+    profile: NDArray[np.float32] = np.asarray(strip.convert("L")).mean(axis=0, dtype=np.float32)
+    return profile
 
 
 def _strokes(profile: NDArray[np.float32], where: NDArray[np.bool_]) -> int:
