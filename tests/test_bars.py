@@ -54,6 +54,10 @@ def test_ones_that_are_all_found_are_a_number() -> None:
     assert kept(drawn(MANY), found(*((1, left) for left in MANY))) == MANY
 
 
+def test_what_is_hardly_taken_for_digits_is_bars_as_well() -> None:
+    assert kept(drawn(MANY), found(*((1, left) for left in MANY), score=0.3)) == []
+
+
 def test_a_few_strokes_beside_a_one_are_no_bars() -> None:
     assert kept(drawn(MANY[3:7]), found((1, 150))) == [150]
 

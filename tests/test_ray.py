@@ -88,6 +88,16 @@ def until_stopped(counts, *about):
 reading_display.with_progress_of_parts = until_stopped
 stop = int(sys.argv.pop())
 """
+TELL_WHO_STILL_READS = """
+import threading
+import ray
+shutdown = ray.shutdown
+def telling():
+    reading = [thread for thread in threading.enumerate() if thread.name == "iter_threaded"]
+    print("still reading:", len(reading), file=sys.__stderr__, flush=True)
+    shutdown()
+ray.shutdown = telling
+"""
 PATIENCE = 120
 """Seconds after which something surely hangs."""
 
@@ -231,9 +241,10 @@ def test_evaluate_gives_the_figures_of_the_local_engine(digitcli: Run, address: 
 
     columns["label"][40] = 11
     pq.write_table(pa.table(columns), "x.parquet")
-    refused = ray(*words, "--address", address)
+    refused = ray(*words, "--address", address, code=TELL_WHO_STILL_READS)
     assert refused.returncode == 1
     assert "x.parquet[40]: its label is 11; a digit 0-9 is expected." in refused.stderr
+    assert "still reading: 0" in refused.stderr  # or Ray may end the process before the error is told
 
 
 @pytest.mark.parametrize(
