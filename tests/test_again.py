@@ -42,6 +42,14 @@ def test_a_digit_cut_out_to_its_ink_is_read(digit: str, size: int, inverted: boo
     assert not result.uncertain
 
 
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_one_of_which_the_crop_leaves_hardly_any_paper_is_read(inverted: bool) -> None:
+    stroke = Image.new("L", (40, 200))
+    ImageDraw.Draw(stroke).line([(13, 4), (16, 196)], 255, 21)
+    small = stroke.resize((4, 20), Image.Resampling.BOX)
+    assert read(ImageOps.invert(small) if inverted else small).text == "1"
+
+
 @pytest.mark.parametrize("letter", "AFKRWXmw")
 def test_a_letter_gets_no_digit_or_a_doubtful_one(letter: str) -> None:
     result = read(cut_to_its_ink(letter, 60))

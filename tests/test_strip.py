@@ -72,3 +72,18 @@ def test_a_picture_of_many_pixels_becomes_the_strip_of_a_small_one(times: int) -
     seen = grey(large)
     assert HEIGHT <= seen.shape[0] < 8 * HEIGHT
     assert np.abs(strip(seen).astype(int) - strip(grey(small))).mean() < 4
+
+
+@given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40).map(lambda shape: (*shape, 3))))
+def test_any_coloured_picture_has_a_grey(pixels: np.ndarray) -> None:
+    seen = grey(Image.fromarray(pixels))
+    assert (seen.shape, seen.dtype) == (pixels.shape[:2], np.uint8)
+
+
+def test_strokes_are_seen_in_their_colour_whatever_lies_beside_the_paper() -> None:
+    plate = np.full((60, 300, 3), (140, 90, 250), np.uint8)
+    plate[15:45, 60:66] = plate[15:45, 150:156] = plate[15:45, 240:246] = (120, 200, 240)
+    plate[:, :12] = plate[:, -12:] = 0  # a dark desk at both ends
+    seen = grey(Image.fromarray(plate)).astype(int)
+    paper, stroke = seen[30, 100], seen[30, 153]
+    assert abs(stroke - paper) > 0.3 * np.ptp(seen)

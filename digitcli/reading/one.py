@@ -131,7 +131,8 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
 def _without_ink(image: Image.Image, probabilities: Probabilities) -> One:
     """A part of a picture that shows a digit although the whole seems blank, as on a chequered ground."""
     part, several = _part(image, probabilities)
-    return replace(part, several=several) if part.sureness >= SURE_PART else One()
+    found = replace(part, several=several) if part.sureness >= SURE_PART else One()
+    return replace(found, cut=reaches_edge(image))
 
 
 def _part(image: Image.Image, probabilities: Probabilities) -> tuple[One, bool]:

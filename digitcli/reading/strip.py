@@ -28,11 +28,15 @@ _ROOM = 0.3
 _TAILS = (0.005, 0.995)
 """Quantiles of the brightness that become black and white."""
 
+_STROKE = 0.2
+"""Of the greatest step in colour from one pixel to the next that the edge of a stroke has at least."""
+
 
 def grey(image: Image.Image) -> NDArray[np.uint8]:
     """(height, width) uint8, with pixels enough for `strip`: the brightness, or the colour that varies more.
 
-    image: mode L or RGB. Red ink on black and blue on green are seen as well as black on white.
+    image: mode L or RGB. Red ink on black and blue on green are seen as well as black on white. What counts
+    is how often it varies from pixel to pixel, as at strokes: a dark desk beside the paper may differ more.
     """
     spare = image.height // (_ENOUGH * HEIGHT)
     if spare > 1:
@@ -41,8 +45,12 @@ def grey(image: Image.Image) -> NDArray[np.uint8]:
     if pixels.ndim == 2:
         return pixels
     small = image.reduce(max(1, min(image.size) // 64)) if min(image.size) >= 128 else image
-    points = np.asarray(small, np.float32).reshape(-1, 3)
-    _, axes = np.linalg.eigh(np.cov(points.T) + 1e-3 * np.eye(3))
+    points = np.asarray(small, np.float32)
+    steps = np.concatenate([np.diff(points, axis=axis).reshape(-1, 3) for axis in (0, 1)])
+    sizes = np.sqrt(np.square(steps).sum(axis=1))
+    of_strokes = sizes > _STROKE * sizes.max(initial=1)
+    directions = steps[of_strokes] / sizes[of_strokes, None]
+    _, axes = np.linalg.eigh(directions.T @ directions + 1e-3)
     axis = axes[:, -1] * np.sign(axes[:, -1].sum() or 1)
     weights = axis / np.abs(axis).sum()
     offset = -255 * weights.clip(max=0).sum()
