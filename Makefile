@@ -3,7 +3,7 @@ BIN := .venv/bin
 
 SECONDS ?= 600
 
-.PHONY: run test test-slow test-all test-without-tensorflow lint audit fuzz typefaces docs clean
+.PHONY: run test test-slow test-all test-without-tensorflow lint audit fuzz typefaces line-reader docs clean
 
 # Train, evaluate, and read the example pictures. Real MNIST is used where it is found or can be
 # downloaded (DIGITCLI_DATA=folder says where it is), digits drawn by digitcli itself otherwise.
@@ -48,6 +48,12 @@ audit: .venv/dev
 typefaces: .venv/bin/python
 	npm install --no-audit --no-fund --ignore-scripts --prefix build/typefaces \
 	  $$($(BIN)/python -c 'from digitcli.simulator.typefaces import packages; print(*packages())')
+
+# assets/line.tflite anew: it learnt from the simulator of then, whose lines today's readers lack.
+line-reader: .venv/run
+	rm -rf build/then && git worktree prune && git worktree add build/then 4fe2517
+	cd build/then && ../../$(BIN)/python -m digitcli.detector lines ../../digitcli/assets/line.tflite
+	git worktree remove --force build/then
 
 # The site, in build/site.
 docs: .venv/dev

@@ -1,7 +1,6 @@
-"""Makes the networks that read pictures: `python -m digitcli.detector COMMAND OUTPUT`.
+"""Makes the networks that read pictures: `python -m digitcli.detector boxes|lines|numbers|close-ups OUTPUT`.
 
-COMMAND: boxes, lines, rough-lines, numbers or close-ups. Each takes an hour or an hour and a half on two
-cores.
+Each takes an hour or an hour and a half on two cores.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from digitcli.detector import (
 )
 from digitcli.detector.blocks import in_8_bits
 from digitcli.detector.line_examples import number_examples
-from digitcli.detector.line_views import rough_view
 from digitcli.errors import DataError, DigitcliError
 from digitcli.output import Output
 from digitcli.system.files import atomic_path, write_durably
@@ -58,20 +56,6 @@ def lines(
 ) -> None:
     """Draws lines of writing, and trains the network that reads these."""
     draw, train = line_training.draw, line_training.train
-    _make(draw, train, line_network.to_litert, "lines", output, data, count, steps, seed)
-
-
-@app.command()
-def rough_lines(
-    output: File,
-    data: Data = "mnist",
-    count: Annotated[int, typer.Option(min=1, help="Of lines that are drawn.")] = line_training.LINES,
-    steps: Steps = line_training.STEPS,
-    seed: int = 1,
-) -> None:
-    """Draws lines of writing, and trains another network on rough views of these."""
-    draw = line_training.draw
-    train = partial(line_training.train, context=line_network.CONTEXT_OF_ROUGH, views=rough_view)
     _make(draw, train, line_network.to_litert, "lines", output, data, count, steps, seed)
 
 

@@ -23,9 +23,8 @@ layers = keras.layers
 FILTERS = (24, 32, 56, 96)
 """Of the convolutions at a half, a half, a quarter and an eighth of the height."""
 
-CONTEXT, CONTEXT_OF_ROUGH, CONTEXT_OF_NUMBERS = 192, 180, 152
-"""Of those along the line; of the reader that learns from rough views, and of that which learns from numbers
-only: both are smaller."""
+CONTEXT, CONTEXT_OF_NUMBERS = 192, 152
+"""Of those along the line; of the reader that learns from numbers only, which is the smaller one."""
 
 REACH = (3, 5, 5)
 """Columns that each of these sees; dilated ones would not be exported for any width."""

@@ -13,7 +13,7 @@ from digitcli.data.digits import Digits
 from digitcli.detector import drawing, line_network, making
 from digitcli.detector.drawing import Chunk
 from digitcli.detector.line_examples import Example, examples
-from digitcli.detector.line_views import Strip, view
+from digitcli.detector.line_views import view
 from digitcli.detector.making import PARTS, Schedule
 from digitcli.reading.strip import HEIGHT, STEP
 from digitcli.reading.transcript import SIGNS
@@ -36,10 +36,6 @@ COOLED = 0.12
 """Of the learning rate that is left at the end: what goes on cooling fits the simulator, not the world."""
 
 AVERAGED = 0.999
-
-View = Callable[[Strip, np.random.Generator], Strip]
-"""What makes a view of a drawn line, as in `line_views`."""
-
 _CHUNK = 250, 6_000
 """Lines that one process draws at a time, and real digits that go to it with them."""
 
@@ -64,16 +60,13 @@ def train(
     steps: int = STEPS,
     on_progress: Progress = lambda done, total: None,
     context: int = line_network.CONTEXT,
-    views: View = view,
 ) -> Any:
     """A keras.Model as from `line_network.build`, which see, trained on views of the lines."""
     keras.utils.set_random_seed(seed)
     schedule = Schedule(LEARNING_RATE, WARM_UP, COOLED, AVERAGED)
     signature = tf.TensorSpec((None, HEIGHT, None), tf.uint8), tf.TensorSpec((None, None), tf.int32)
     build = partial(line_network.build, context=context)
-    return making.train(
-        build, _batches(drawn, seed, views), _part_loss, signature, schedule, steps, on_progress
-    )
+    return making.train(build, _batches(drawn, seed), _part_loss, signature, schedule, steps, on_progress)
 
 
 def _part_loss(model: Any, part: Sequence[Any], batch: Sequence[Any]) -> Any:
@@ -94,7 +87,7 @@ def _loss(logits: Any, labels: Any) -> Any:
     return tf.reduce_mean(tf.where(empty, nothing, losses))
 
 
-def _batches(drawn: Sequence[Example], seed: int, views: View) -> Iterator[making.Batch]:
+def _batches(drawn: Sequence[Example], seed: int) -> Iterator[making.Batch]:
     """Lines of about equal width."""
     order = np.argsort([example.pixels.shape[1] for example in drawn], kind="stable")
     rng = np.random.default_rng(seed)
@@ -105,19 +98,17 @@ def _batches(drawn: Sequence[Example], seed: int, views: View) -> Iterator[makin
         width = drawn[order[start]].pixels.shape[1]
         count = max(PARTS, min(160, PIXELS // width // PARTS * PARTS))
         near = np.arange(start - 2 * count, start + 2 * count).clip(0, len(order) - 1)
-        return _batch([drawn[index] for index in order[rng.choice(near, count, replace=False)]], rng, views)
+        return _batch([drawn[index] for index in order[rng.choice(near, count, replace=False)]], rng)
 
     return making.ahead(make)
 
 
-def _batch(
-    some: Sequence[Example], rng: np.random.Generator, views: View
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    seen = [views(example.pixels, rng) for example in some]
-    widest = -(-max(each.shape[1] for each in seen) // STEP) * STEP
+def _batch(some: Sequence[Example], rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any]]:
+    views = [view(example.pixels, rng) for example in some]
+    widest = -(-max(each.shape[1] for each in views) // STEP) * STEP
     pixels = np.zeros((len(some), HEIGHT, widest), np.uint8)
     labels = np.full((len(some), max(1, *(len(example.text) for example in some))), -1, np.int32)
-    for row, (each, example) in enumerate(zip(seen, some, strict=True)):
+    for row, (each, example) in enumerate(zip(views, some, strict=True)):
         pixels[row, :, : each.shape[1]] = each
         labels[row, : len(example.text)] = [SIGNS.index(sign) for sign in example.text]
     return pixels, labels

@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 _CELL = 14
 """Pixels over which a bent line bends."""
 
-_QUALITY = 20, 80
-"""Of JPEG, in what is sent around small."""
-
 Strip = NDArray[np.uint8]
 
 
@@ -33,51 +30,6 @@ def view(pixels: Strip, rng: np.random.Generator) -> Strip:
     if rng.uniform() < 0.05:
         seen = 255 - seen
     return np.asarray(seen, np.uint8)
-
-
-def rough_view(pixels: Strip, rng: np.random.Generator) -> Strip:
-    """The same worn, faint, stroked through, sent around small: no simulator draws so, but the world may."""
-    seen = view(pixels, rng)
-    if rng.uniform() < 0.3:
-        change = cv2.dilate if rng.uniform() < 0.5 else cv2.erode
-        seen = np.asarray(change(seen, np.ones(rng.integers(1, 4, 2), np.uint8)), np.uint8)
-    if rng.uniform() < 0.3:
-        seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), rng.uniform(0.6, 1.8)), np.uint8)
-    if rng.uniform() < 0.3:
-        grain = rng.normal(0, rng.uniform(3, 25), seen.shape)
-        seen = (seen + grain).clip(0, 255).astype(np.uint8)
-    if rng.uniform() < 0.25:
-        seen = _damaged(seen, rng)
-    if rng.uniform() < 0.3:
-        seen = (255 * (seen / 255) ** np.exp(rng.normal(0, 0.4))).astype(np.uint8)
-    if rng.uniform() < 0.15:
-        seen = _sent_small(seen, rng)
-    return seen
-
-
-def _damaged(pixels: Strip, rng: np.random.Generator) -> Strip:
-    """With up to three strokes or patches on it, of any grey."""
-    seen = pixels.copy()
-    rows, columns = seen.shape
-    for _ in range(rng.integers(1, 4)):
-        (left, right), (top, bottom) = rng.integers(columns, size=2), rng.integers(rows, size=2)
-        grey = int(rng.integers(256))
-        if rng.uniform() < 0.5:
-            cv2.line(seen, (int(left), int(top)), (int(right), int(bottom)), grey, int(rng.integers(1, 3)))
-        else:
-            down, across = rng.integers(2, 10, 2)
-            seen[top : top + down, left : left + across] = grey
-    return seen
-
-
-def _sent_small(pixels: Strip, rng: np.random.Generator) -> Strip:
-    """As a small JPEG file that was enlarged."""
-    rows, columns = pixels.shape
-    height = int(rng.integers(rows // 3, rows))
-    small = cv2.resize(pixels, (max(8, columns * height // rows), height), interpolation=cv2.INTER_AREA)
-    _, file = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(*_QUALITY))])
-    seen = np.asarray(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE), np.uint8)
-    return np.asarray(cv2.resize(seen, (columns, rows), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _moved(pixels: Strip, rng: np.random.Generator) -> Strip:
