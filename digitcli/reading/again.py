@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,15 +47,15 @@ _MISLED = {False: 0.6, True: 0.2}
 """Power of the classifier's probabilities where it doubts and, true, where ink is cut off as well: it sees
 less than a digit there, or more."""
 
-_IN_LINE, _CLOSE = 0.65, 0.5
-"""Powers of the line reader's and the close-up reader's: they learnt from the same simulator, and so at times
-err together."""
-
 _CLEAN = {False: 1.0, True: 0.5}
 """The same on clean paper, for which digit it is: there a digit is cut out as it is."""
 
 _ALIKE = 0.25
 """Share of a picture's pixels that have one grey level where its paper is clean: no camera leaves so many."""
+
+_IN_LINE, _CLOSE = 0.65, 0.5
+"""Powers of the line reader's and the close-up reader's: they learnt from the same simulator, and so at times
+err together."""
 
 _LEARNT = 2.0
 """Power of the probabilities of a classifier that has learnt somebody's own digits, which it is used for."""
@@ -95,23 +94,22 @@ def look_again(
     has_learnt: whether the classifier has learnt somebody's own digits, which the line reader does not know.
     The probabilities of the digits lack to 1 that of none, or of several.
     """
-    together = partial(_together, clean=_is_clean(image), has_learnt=has_learnt)
     if not one.cut:
-        return together(one, _looks(image, _windows(image, one)))
+        return _together(image, one, _looks(image, _windows(image, one)), has_learnt=has_learnt)
     room = max(2, round(_BEYOND * max(image.size)))
     beyond = continued(image, room)
     (whole,) = read_one([beyond], probabilities)
     if _is_settled(image, one, whole):
         if not one.several:
             return one
-        return together(one, _looks(image, _windows(image, one)))
+        return _together(image, one, _looks(image, _windows(image, one)), has_learnt=has_learnt)
     nearer = (room // 2, room // 2, beyond.width - room // 2, beyond.height - room // 2)
     # With paper round it a digit is less like a letter: what is seen so counts twice.
     looks = _looks(image, _windows(image, one)) + 2 * _looks(beyond, [nearer])
     if whole.box is not None and _agreement(whole, looks) >= _agreement(one, looks):
         left, top, width, height = whole.box
         one = replace(whole, box=(left - room, top - room, width, height), several=one.several)
-    return together(one, looks, cut=True)
+    return _together(image, one, looks, cut=True, has_learnt=has_learnt)
 
 
 def surer(one: One, image: Image.Image, probabilities: Probabilities) -> list[Number]:
@@ -160,21 +158,20 @@ def _is_settled(image: Image.Image, one: One, whole: One) -> bool:
     return bool(min(one.sureness, whole.sureness) >= CLEAR and gap > _WITHIN * max(image.size))
 
 
-def _together(one: One, looks: list[_Look], *, clean: bool, has_learnt: bool, cut: bool = False) -> One:
-    """By Bayes' rule; clean: whether the paper is, cut: whether ink is cut off.
-
-    has_learnt: as for `look_again`.
-    """
+def _together(
+    image: Image.Image, one: One, looks: list[_Look], *, has_learnt: bool, cut: bool = False
+) -> One:
+    """By Bayes' rule; cut: whether ink is cut off. has_learnt: as for `look_again`."""
     row = np.zeros(CLASSES) if one.probabilities is None else one.probabilities
     expected = np.append(row + _DOUBT, max(1 - row.sum(), 0) + _NO_DOUBT) ** _MISLED[cut]
     expected[-1] *= _NONE[cut]
     in_line, close = np.mean(looks, axis=0)
     seen = in_line**_IN_LINE * (close + _RULED_OUT) ** _CLOSE
     shares = seen * expected / expected.sum()
-    if one.probabilities is not None and (has_learnt or clean):
+    if one.probabilities is not None and (has_learnt or _is_clean(image)):
         # Whether it is a digit is for all to say; which, for who knows the hand, or sees it as it is.
-        which = seen[:CLASSES] + _DOUBT if has_learnt else seen[:CLASSES]
-        which = which * (row + _DOUBT) ** (_LEARNT if has_learnt else _CLEAN[cut])
+        power, doubt = (_LEARNT, _DOUBT) if has_learnt else (_CLEAN[cut], 0.0)
+        which = (row + _DOUBT) ** power * (seen[:CLASSES] + doubt)
         shares[:CLASSES] = shares[:CLASSES].sum() * which / which.sum()
     several = max(1 - in_line.sum(), 0) * _SEVERAL
     together = (shares[:CLASSES] / max(shares.sum() + several, 1e-12)).astype(np.float32)
@@ -183,8 +180,7 @@ def _together(one: One, looks: list[_Look], *, clean: bool, has_learnt: bool, cu
 
 def _is_clean(image: Image.Image) -> bool:
     """Whether the paper of a picture, mode L or RGB, is all alike, as where a program has cleared it."""
-    histogram = (image if image.mode == "L" else image.convert("L")).histogram()
-    return max(histogram) >= _ALIKE * image.width * image.height
+    return max(image.convert("L").histogram()) >= _ALIKE * image.width * image.height
 
 
 def _agreement(one: One, looks: list[_Look]) -> float:

@@ -47,7 +47,7 @@ def grey(image: Image.Image) -> NDArray[np.uint8]:
     small = image.reduce(max(1, min(image.size) // 64)) if min(image.size) >= 128 else image
     points = np.asarray(small, np.float32)
     steps = np.concatenate([np.diff(points, axis=axis).reshape(-1, 3) for axis in (0, 1)])
-    sizes = np.sqrt(np.square(steps).sum(axis=1))
+    sizes = np.linalg.norm(steps, axis=1)
     of_strokes = sizes > _STROKE * sizes.max(initial=1)
     directions = steps[of_strokes] / sizes[of_strokes, None]
     _, axes = np.linalg.eigh(directions.T @ directions + 1e-3)
