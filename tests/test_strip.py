@@ -87,3 +87,14 @@ def test_strokes_are_seen_in_their_colour_whatever_lies_beside_the_paper() -> No
     seen = grey(Image.fromarray(plate)).astype(int)
     paper, stroke = seen[30, 100], seen[30, 153]
     assert abs(stroke - paper) > 0.3 * np.ptp(seen)
+
+
+def test_the_grain_of_wood_is_hardly_seen_beside_a_pen_of_another_colour() -> None:
+    rng = np.random.default_rng(0)
+    grain = rng.uniform(-1, 1, (60, 1, 1)).repeat(200, axis=1) * (20, 16, 12)
+    stroke = np.zeros((60, 200), bool)
+    stroke[12:48, 40:46] = stroke[12:48, 90:96] = stroke[12:48, 150:156] = True
+    pixels = grain + np.where(stroke[..., None], (140, 60, 130), (150, 105, 80))
+    seen = grey(Image.fromarray(pixels.astype(np.uint8))).astype(float)
+    away = abs(np.median(seen[stroke]) - np.median(seen[~stroke]))
+    assert away > 10 * seen[~stroke].std()

@@ -24,6 +24,12 @@ _COARSE = 128
 _WIDEST_STROKE = 0.2
 """What is wider, as a share of the longer side, is paper in another light."""
 
+_WIDEST_IN_LINE = 0.3
+"""The same, as a share of the height of a line."""
+
+_NOISE, _NOISE_IN_LINE = 0.03, 0.1
+"""Of the colours of paper at least, as a share of the ink's contrast; a line is often a small JPEG."""
+
 _SAMPLE = 160
 """Pixels along the longer side that tell how colours vary."""
 
@@ -95,6 +101,19 @@ def uneven_light(pixels: Pixels, *, inverted: bool = False) -> Light:
     return Light(axis, along(paper, axis), gain)
 
 
+def axis_of_strokes(pixels: Pixels) -> Floats:
+    """The axis of colour along which the strokes of a line of writing differ from its paper, (3,).
+
+    pixels: (height, width, 3), the line as high as that.
+    """
+    dark = ink_is_dark(pixels)
+    size = round(_WIDEST_IN_LINE * len(pixels)) | 1
+    fill = cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN
+    filled = cv2.morphologyEx(pixels, fill, np.ones((size, size), np.uint8))
+    paper = cv2.blur(filled, (size, size))
+    return _axis_of_ink(cv2.subtract(pixels, paper, dtype=cv2.CV_32F), dark=dark, noise=_NOISE_IN_LINE)
+
+
 def border_of(pixels: NDArray[Any]) -> NDArray[Any]:
     """The outermost pixels, (n,) or (n, 3)."""
     return np.concatenate([pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1]])
@@ -142,11 +161,12 @@ def along(values: Floats, axis: Floats) -> Floats:
     return np.asarray(cv2.transform(values, axis[None]))
 
 
-def _axis_of_ink(difference: Floats, *, dark: bool | None = None) -> Floats:
+def _axis_of_ink(difference: Floats, *, dark: bool | None = None, noise: float = _NOISE) -> Floats:
     """The axis of colour along which ink differs most clearly from the paper, (channels,).
 
     difference: to the paper, (height, width) or (height, width, 3).
     dark: which side ink is on; None for that of most of what differs strongly.
+    noise: that the colours of paper have at least, as a share of the ink's contrast.
     With several channels the axis is Fisher's (1936): it weighs down the directions in which the paper itself
     varies, so that blue ink on shadowed paper is found by its blue.
     """
@@ -167,7 +187,7 @@ def _axis_of_ink(difference: Floats, *, dark: bool | None = None) -> Floats:
     if length == 0:
         return np.zeros(3, np.float32)
     paper = difference[extent <= quantile(extent.ravel(), 0.5)]
-    covariance = paper.T @ paper / len(paper) + np.eye(3) * (0.03 * length) ** 2
+    covariance = paper.T @ paper / len(paper) + np.eye(3) * (noise * length) ** 2
     axis = np.linalg.solve(covariance, ink)
     return np.asarray(axis * (np.abs(ink).max() / float(ink @ axis)), np.float32)
 
