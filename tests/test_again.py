@@ -50,6 +50,23 @@ def test_a_one_of_which_the_crop_leaves_hardly_any_paper_is_read(inverted: bool)
     assert read(ImageOps.invert(small) if inverted else small).text == "1"
 
 
+@pytest.mark.parametrize("digit", "123456789")
+def test_a_digit_on_a_chequered_ground_is_read(digit: str) -> None:
+    rows, columns = np.indices((150, 133)) // 8
+    ground = Image.fromarray(np.where((rows + columns) % 2, 205, 255).astype(np.uint8))
+    ImageDraw.Draw(ground).text((40, 20), digit, 0, ImageFont.truetype(faces()[0], 100))
+    result = read(ground)
+    assert result.text == digit
+    assert result.image is not None
+    assert result.image.any()
+
+
+@pytest.mark.parametrize(("seed", "digit"), [(9, "1"), (19, "1"), (19, "4"), (23, "7"), (24, "5")])
+def test_a_photographed_ring_is_no_stroke_of_the_digit_in_it(seed: int, digit: str) -> None:
+    rng = np.random.default_rng([seed, int(digit)])
+    assert read(picture("circled, photographed", digit, rng).image).text == digit
+
+
 @pytest.mark.parametrize("letter", "AFKRWXmw")
 def test_a_letter_gets_no_digit_or_a_doubtful_one(letter: str) -> None:
     result = read(cut_to_its_ink(letter, 60))
@@ -198,7 +215,8 @@ def test_on_clean_paper_the_classifier_counts_for_more(
     others_see = np.array([0, 0, 0.55, 0, 0, 0, 0, 0.2, 0, 0, 0.01])
     monkeypatch.setattr(again, "_looks", lambda *_: [np.stack([others_see, others_see])])
     picture = Image.fromarray(image.astype(np.uint8))
-    one = One(probabilities=np.eye(10, dtype=np.float32)[7] * 0.99, cut=True)
+    pixels = np.zeros((28, 28), np.uint8)
+    one = One(pixels, np.eye(10, dtype=np.float32)[7] * 0.99, cut=True)
     seen = again.look_again(picture, one, rows_of(7, 0.9)).probabilities
     assert seen is not None
     assert int(seen.argmax()) == digit

@@ -111,7 +111,8 @@ def axis_of_strokes(pixels: Pixels) -> Floats:
     fill = cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN
     filled = cv2.morphologyEx(pixels, fill, np.ones((size, size), np.uint8))
     paper = cv2.blur(filled, (size, size))
-    return _axis_of_ink(cv2.subtract(pixels, paper, dtype=cv2.CV_32F), dark=dark, noise=_NOISE_IN_LINE)
+    difference = np.asarray(cv2.subtract(pixels, paper, dtype=cv2.CV_32F), np.float32)
+    return _axis_of_ink(difference, dark=dark, noise=_NOISE_IN_LINE)
 
 
 def border_of(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -32,6 +32,8 @@ _DEEPEST = 3
 _PALEST_EDGE = 0.03
 """Strength of what still belongs to a digit that has MNIST's size, 20 pixels, already."""
 
+_IN_RING = "inside the ring"
+
 _HAIR = 1.25
 """Pixels; in 20x20 hardly any stroke of MNIST is thinner, and those drawn one pixel wide are."""
 
@@ -51,6 +53,11 @@ class Reading:
     box: Box
     ink: Ink | None = field(default=None, compare=False, repr=False)
     badge: Ink | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def in_ring(self) -> bool:
+        """Whether a ring round the digit was taken away."""
+        return _IN_RING in self.name
 
 
 def to_mnist(image: Image.Image) -> NDArray[np.uint8]:
@@ -205,12 +212,12 @@ def _of_ink(name: str, ink: Ink, light: Light, field: Box) -> Iterator[_Look]:
     # What touches its ring may also be all of a digit, such as a 0 with a slash.
     apart = ringed is not None and not (grown(ringed) & cleaned & ~ringed).any()
     if ringed is not None and apart:
-        yield _Look(f"{name}, inside the ring", ink.only(ringed), light, field)
+        yield _Look(f"{name}, {_IN_RING}", ink.only(ringed), light, field)
     if cleaned is not ink.mask:
         yield _Look(f"{name}, without lines", ink.only(cleaned), light, field)
     yield _Look(name, ink, light, field)
     if ringed is not None and not apart:
-        yield _Look(f"{name}, inside the ring", ink.only(ringed), light, field)
+        yield _Look(f"{name}, {_IN_RING}", ink.only(ringed), light, field)
 
 
 def _paint_around(part: Image.Image, pixels: NDArray[np.uint8], plate: NDArray[np.bool_]) -> None:

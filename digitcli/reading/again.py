@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.convention import CLASSES
-from digitcli.images.ink import Box
+from digitcli.images.ink import Box, Ink
+from digitcli.images.preprocess import in_28x28
 from digitcli.reading import close_up, line
 from digitcli.reading.edges import continued, reaches_edge
 from digitcli.reading.likelihood import Probabilities
 from digitcli.reading.numbers import Number, read_numbers
-from digitcli.reading.one import CLEAR, One, read_one
+from digitcli.reading.one import CLEAR, SURE_PART, One, read_one
 from digitcli.reading.strip import around, grey, leaning, strip
 from digitcli.reading.transcript import likelihoods, of_digits
 
@@ -162,6 +163,8 @@ def _together(
     image: Image.Image, one: One, looks: list[_Look], *, has_learnt: bool, cut: bool = False
 ) -> One:
     """By Bayes' rule; cut: whether ink is cut off. has_learnt: as for `look_again`."""
+    if one.pixels is not None and one.in_ring:
+        looks = [*looks, _look_at(strip(one.pixels))]  # others take the ring for a stroke
     row = np.zeros(CLASSES) if one.probabilities is None else one.probabilities
     expected = np.append(row + _DOUBT, max(1 - row.sum(), 0) + _NO_DOUBT) ** _MISLED[cut]
     expected[-1] *= _NONE[cut]
@@ -175,7 +178,17 @@ def _together(
         shares[:CLASSES] = shares[:CLASSES].sum() * which / which.sum()
     several = max(1 - in_line.sum(), 0) * _SEVERAL
     together = (shares[:CLASSES] / max(shares.sum() + several, 1e-12)).astype(np.float32)
-    return replace(one, probabilities=together)
+    seen = replace(one, probabilities=together)
+    if one.pixels is None:  # there seemed to be no ink, as on a chequered ground
+        return replace(seen, pixels=_cut_out(image)) if seen.sureness >= SURE_PART else one
+    return seen
+
+
+def _cut_out(image: Image.Image) -> NDArray[np.uint8]:
+    """What is seen in a picture as a line, in MNIST's form: (28, 28) uint8."""
+    shown = strip(grey(image))
+    ink = shown >= shown.max() / 2
+    return in_28x28(Ink((ink * (shown / 255)).astype(np.float32), ink))
 
 
 def _is_clean(image: Image.Image) -> bool:
@@ -191,15 +204,16 @@ def _agreement(one: One, looks: list[_Look]) -> float:
 
 def _looks(image: Image.Image, windows: list[Box]) -> list[_Look]:
     """What is in each window of a picture: one of the digits or, last, none."""
-    looks = []
-    for window in windows:
-        pixels = strip(grey(image.crop(window)))
-        leant = [leaning(pixels, lean) for lean in line.LEANS]
-        ways = [of_digits(columns) for each in leant for columns in line.read_by_each(each)]
-        in_line = likelihoods(ways, _ONE_OR_NONE).mean(axis=1)
-        close = np.mean([close_up.read(each) for each in leant], axis=0)
-        looks.append(np.stack([in_line, close[: CLASSES + 1]]))
-    return looks
+    return [_look_at(strip(grey(image.crop(window)))) for window in windows]
+
+
+def _look_at(pixels: NDArray[np.uint8]) -> _Look:
+    """What is in a strip."""
+    leant = [leaning(pixels, lean) for lean in line.LEANS]
+    ways = [of_digits(columns) for each in leant for columns in line.read_by_each(each)]
+    in_line = likelihoods(ways, _ONE_OR_NONE).mean(axis=1)
+    close = np.mean([close_up.read(each) for each in leant], axis=0)
+    return np.stack([in_line, close[: CLASSES + 1]])
 
 
 def _windows(image: Image.Image, one: One) -> list[Box]:

@@ -61,6 +61,7 @@ class One:
     several: whether the picture seems to hold more than one digit.
     cut: whether something reaches the edge of the picture, which may be a part of the digit.
     prepared: whether the picture is in MNIST's form, made to be classified as it is; then all is said.
+    in_ring: whether a ring round the digit was taken away.
     """
 
     pixels: NDArray[np.uint8] | None = None
@@ -69,6 +70,7 @@ class One:
     several: bool = False
     cut: bool = False
     prepared: bool = False
+    in_ring: bool = False
 
     @property
     def clear(self) -> bool:
@@ -108,7 +110,7 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
         if reading is None:
             ones.append(_without_ink(image, probabilities))
             continue
-        one = One(reading.pixels, next(rows), reading.box, prepared=reading.ink is None)
+        one = _one(reading, next(rows))
         several = reading.ink is not None and (
             _apart(reading.ink, reading.box) or _is_beside_others(reading, reading.ink, image)
         )
@@ -116,7 +118,7 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
             several = several or reading.box[2] >= _WIDE * reading.box[3]
             wholes = list(islice(others, MOST_READINGS))
             pairs = zip(wholes, _classified(wholes, probabilities), strict=True)
-            seen = [One(other.pixels, row, other.box) for other, row in pairs]
+            seen = [_one(other, row) for other, row in pairs]
             part, found_several = _part(image, probabilities)
             several = several or found_several
             surest = max(seen, key=_BY_SURENESS, default=one)
@@ -126,6 +128,12 @@ def read_one(images: Sequence[Image.Image], probabilities: Probabilities) -> lis
         cut = reading.ink is not None and reaches_edge(image)
         ones.append(replace(one, several=several, cut=cut))
     return ones
+
+
+def _one(reading: Reading, row: NDArray[np.float32]) -> One:
+    """A reading of which a classifier says that; row: (10,)."""
+    prepared = reading.ink is None
+    return One(reading.pixels, row, reading.box, prepared=prepared, in_ring=reading.in_ring)
 
 
 def _without_ink(image: Image.Image, probabilities: Probabilities) -> One:
