@@ -67,6 +67,15 @@ def test_a_photographed_ring_is_no_stroke_of_the_digit_in_it(seed: int, digit: s
     assert read(picture("circled, photographed", digit, rng).image).text == digit
 
 
+@pytest.mark.parametrize("digit", "0123456789")
+def test_a_digit_much_smaller_than_its_ring_is_read(digit: str) -> None:
+    page = Image.new("L", (160, 160), 255)
+    draw = ImageDraw.Draw(page)
+    draw.ellipse((20, 20, 140, 140), outline=0, width=6)
+    draw.text((80, 80), digit, 0, ImageFont.truetype(faces()[0], 40), anchor="mm")
+    assert read(page).text == digit
+
+
 @pytest.mark.parametrize("letter", "AFKRWXmw")
 def test_a_letter_gets_no_digit_or_a_doubtful_one(letter: str) -> None:
     result = read(cut_to_its_ink(letter, 60))
