@@ -48,7 +48,7 @@ _MISLED = {False: 0.6, True: 0.2}
 """Power of the classifier's probabilities where it doubts and, true, where ink is cut off as well: it sees
 less than a digit there, or more."""
 
-_CLEAN = {False: 1.0, True: 0.5}
+_CLEAN = {False: 2.0, True: 0.5}
 """The same on clean paper, for which digit it is: there a digit is cut out as it is."""
 
 _ALIKE = 0.25
