@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +53,9 @@ def test_a_one_of_which_the_crop_leaves_hardly_any_paper_is_read(inverted: bool)
 
 
 @pytest.mark.parametrize("digit", "123456789")
-def test_a_digit_on_a_chequered_ground_is_read(digit: str) -> None:
+def test_a_digit_on_a_chequered_ground_is_read(
+    digit: str, digitcli: Callable[..., Any], tmp_path: Path
+) -> None:
     rows, columns = np.indices((150, 133)) // 8
     ground = Image.fromarray(np.where((rows + columns) % 2, 205, 255).astype(np.uint8))
     ImageDraw.Draw(ground).text((40, 20), digit, 0, ImageFont.truetype(faces()[0], 100))
@@ -59,6 +63,13 @@ def test_a_digit_on_a_chequered_ground_is_read(digit: str) -> None:
     assert result.text == digit
     assert result.image is not None
     assert result.image.any()
+    ground.save(tmp_path / "ground.png")
+    marked = tmp_path / "marked"
+    run = digitcli("predict", tmp_path / "ground.png", "--single", "--annotate", marked)
+    assert f"\t{digit}\t" in run.stdout
+    (file,) = (each for each in marked.rglob("*") if each.is_file())
+    with Image.open(file) as drawn:
+        assert np.ptp(np.asarray(drawn.convert("RGB"), int), axis=2).max() > 60  # a mark in colour
 
 
 @pytest.mark.parametrize(("seed", "digit"), [(9, "1"), (19, "1"), (19, "4"), (23, "7"), (24, "5")])

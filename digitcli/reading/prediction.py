@@ -294,8 +294,6 @@ class _Reader:
         """A picture read as `one`, by all readers where that is not clear."""
         if isinstance(image, ImageError) or isinstance(one, ImageError) or one.certain:
             return one
-        if one.pixels is None and self.mode == "single":
-            return one
         from digitcli.reading.again import look_again  # one certain digit should not pay for these imports
         from digitcli.reading.close_up import may_be
 
@@ -477,10 +475,10 @@ def _marks(
         return [Mark(str(digit.digit), digit.box, digit.confidence >= UNCERTAIN) for digit in digits]
     small = opened(source, seconds, LEAST_SIDE)
     box = read_one([small], probabilities)[0].box
-    if box is None:
+    if box is None and prediction.text is None:
         return []
     scale = image.width / small.width
-    left, top, width, height = (round(each * scale) for each in box)
+    left, top, width, height = (round(each * scale) for each in box or (0, 0, *small.size))
     sure = prediction.text is not None and not prediction.uncertain
     return [Mark(prediction.text or "?", (left, top, width, height), sure)]
 
