@@ -98,3 +98,15 @@ def test_the_grain_of_wood_is_hardly_seen_beside_a_pen_of_another_colour() -> No
     seen = grey(Image.fromarray(pixels.astype(np.uint8))).astype(float)
     away = abs(np.median(seen[stroke]) - np.median(seen[~stroke]))
     assert away > 10 * seen[~stroke].std()
+
+
+def test_a_slight_tint_of_the_ink_does_not_count_for_more_than_its_darkness() -> None:
+    rng = np.random.default_rng(0)
+    stroke = np.zeros((48, 200), bool)
+    stroke[10:38, 40:46] = stroke[10:38, 90:96] = stroke[10:38, 150:156] = True
+    uneven = rng.normal(0, 20, (48, 200, 1))  # as in a small JPEG, in brightness more than in colour
+    tints = rng.normal(0, 1.5, (48, 200, 3))
+    pixels = 190 + uneven + tints - 90 * stroke[..., None] + stroke[..., None] * np.array([20, 0, -20])
+    coloured = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    brightness = np.asarray(coloured.convert("L"), float)
+    assert np.corrcoef(grey(coloured).ravel(), brightness.ravel())[0, 1] > 0.97

@@ -33,6 +33,7 @@ _PALEST_EDGE = 0.03
 """Strength of what still belongs to a digit that has MNIST's size, 20 pixels, already."""
 
 _IN_RING = "inside the ring"
+"""Part of the name of what was seen so."""
 
 _HAIR = 1.25
 """Pixels; in 20x20 hardly any stroke of MNIST is thinner, and those drawn one pixel wide are."""

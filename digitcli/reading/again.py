@@ -178,10 +178,12 @@ def _together(
         shares[:CLASSES] = shares[:CLASSES].sum() * which / which.sum()
     several = max(1 - in_line.sum(), 0) * _SEVERAL
     together = (shares[:CLASSES] / max(shares.sum() + several, 1e-12)).astype(np.float32)
-    seen = replace(one, probabilities=together)
-    if one.pixels is None:  # there seemed to be no ink, as on a chequered ground
-        return replace(seen, pixels=_cut_out(image)) if seen.sureness >= SURE_PART else one
-    return seen
+    if one.pixels is not None:
+        return replace(one, probabilities=together)
+    if together.max() < SURE_PART:
+        return one
+    # There seemed to be no ink, as on a chequered ground.
+    return replace(one, probabilities=together, pixels=_cut_out(image))
 
 
 def _cut_out(image: Image.Image) -> NDArray[np.uint8]:
