@@ -187,11 +187,10 @@ def predict(
         raise UsageError(f"{expect} is known of a number; leave --single and --top-k out.")
     mode: prediction.Mode = "single" if single else "many" if many else "auto"
     fields = _form(form, region, expect)
-    alone = single or top_k > 1 or min_confidence or annotate or show or save_digits
+    alone = single or top_k > 1 or annotate or show or save_digits
     if fields and (alone or engine is options.Engine.RAY):
         raise UsageError(
-            "--form and --region go without --single, --top-k, --min-confidence, --annotate, --show, "
-            "--save-digits and Ray."
+            "--form and --region go without --single, --top-k, --annotate, --show, --save-digits and Ray."
         )
     layout = Layout(mode, top_k, signs, tuple(each.name for each in fields.fields) if fields else ())
     if engine is options.Engine.RAY:

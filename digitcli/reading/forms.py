@@ -16,7 +16,7 @@ from PIL import Image
 from digitcli.errors import UsageError
 from digitcli.images.decode import open_picture
 from digitcli.reading.expect import ANY, Expect
-from digitcli.reading.likelihood import UNCERTAIN, Probabilities
+from digitcli.reading.likelihood import UNCERTAIN, Probabilities, not_sure_enough
 from digitcli.reading.numbers import read_numbers
 
 if TYPE_CHECKING:
@@ -117,11 +117,18 @@ def region(text: str, expect: Expect = ANY) -> Field:
     return _field({"name": name or "text", "box": box.split(",")}, expect)
 
 
-def read_fields(image: Image.Image, form: Form, probabilities: Probabilities) -> tuple[Filled, ...] | None:
-    """What stands in each field of a sheet, mode L or RGB; None if it cannot be laid on the form's blank."""
+def read_fields(
+    image: Image.Image, form: Form, probabilities: Probabilities, min_confidence: float = 0.0
+) -> tuple[Filled, ...] | None:
+    """What stands in each field of a sheet, mode L or RGB; None if it cannot be laid on the form's blank.
+
+    min_confidence: below it, 0-1, a field has no text.
+    """
     blank = blank_of(form)
     laid = image if blank is None else blank.laid(image)
-    return None if laid is None else tuple(_read(laid, field, blank, probabilities) for field in form.fields)
+    if laid is None:
+        return None
+    return tuple(_read(laid, field, blank, probabilities, min_confidence) for field in form.fields)
 
 
 @cache
@@ -134,7 +141,13 @@ def blank_of(form: Form) -> Blank | None:
     return Blank(open_picture(form.blank))
 
 
-def _read(image: Image.Image, field: Field, blank: Blank | None, probabilities: Probabilities) -> Filled:
+def _read(
+    image: Image.Image,
+    field: Field,
+    blank: Blank | None,
+    probabilities: Probabilities,
+    min_confidence: float,
+) -> Filled:
     left, top, right, bottom = box = field.on(image.size)
     if right - left < 4 or bottom - top < 4:
         return Filled(field.name, reason="outside the picture")
@@ -146,6 +159,8 @@ def _read(image: Image.Image, field: Field, blank: Blank | None, probabilities: 
     if field.expect and not confidence:
         return Filled(field.name, reason=f"nothing fits {field.expect}")
     text = "\n".join(number.text for number in numbers)
+    if confidence < min_confidence:
+        return Filled(field.name, confidence=confidence, reason=not_sure_enough(text, confidence))
     return Filled(field.name, text, "\n".join(number.full for number in numbers), confidence)
 
 

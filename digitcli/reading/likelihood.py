@@ -51,6 +51,11 @@ def calibrated(share: float) -> float:
     return 1 - rest * math.pow(max(1 - share, 0.0) / rest, 1 / _DOUBTED)
 
 
+def not_sure_enough(text: str, confidence: float) -> str:
+    """The reason why there is no answer where a least confidence was asked for. text: of one line or several."""
+    return f"not sure enough ({' '.join(text.split())} at {confidence:.2f})"
+
+
 def seen_twice(score: float, named: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.float32]:
     """Probabilities of the ten digits where a detector found one and a classifier saw what was cut out.
 

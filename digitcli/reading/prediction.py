@@ -25,7 +25,7 @@ from digitcli import classifiers
 from digitcli.errors import ImageError
 from digitcli.images.decode import open_picture
 from digitcli.reading.expect import ANY, Expect
-from digitcli.reading.likelihood import UNCERTAIN, Probabilities
+from digitcli.reading.likelihood import UNCERTAIN, Probabilities, not_sure_enough
 from digitcli.reading.one import One, read_one
 from digitcli.sources.source import Source
 from digitcli.system.limits import DEADLY, SECONDS, OvertimeError, PictureLimits, overtime
@@ -149,7 +149,7 @@ def predict(
 ) -> Generator[Prediction, None, None]:
     """Reads the digits of each picture, and yields the results in the order of the pictures.
 
-    min_confidence: below it, 0-1, there is no text.
+    min_confidence: below it, 0-1, there is no text; of a form's fields, each for itself.
     annotate: where to put a copy of each picture with what was read drawn on it: a folder; for one picture
         also the file itself. What is there is overwritten.
     time_limit: seconds of computing that one picture may take; how strictly, says digitcli.system.limits.
@@ -328,7 +328,7 @@ class _Reader:
         if sum(probabilities) < NO_DIGIT:
             reason = "no digit"
         elif confidence < self.min_confidence:
-            reason = f"not sure enough ({digit} at {confidence:.2f})"
+            reason = not_sure_enough(str(digit), confidence)
         text = None if reason else str(digit)
         return Prediction(name, text, confidence, probabilities, reason=reason, full=text, image=one.pixels)
 
@@ -350,7 +350,8 @@ class _Reader:
 
         try:
             with limits.reading(source, source.name):
-                fields = read_fields(opened(source, self.time_limit), form, probabilities)
+                image = opened(source, self.time_limit)
+                fields = read_fields(image, form, probabilities, self.min_confidence)
         except ImageError as error:
             return Prediction(source.name, error=str(error))
         if fields is None:
@@ -371,7 +372,7 @@ class _Reader:
         if self.expect and not confidence:
             return Prediction(name, confidence=confidence, lines=lines, reason=f"nothing fits {self.expect}")
         if confidence < self.min_confidence:
-            reason = f"not sure enough ({' '.join(text.split())} at {confidence:.2f})"
+            reason = not_sure_enough(text, confidence)
             return Prediction(name, confidence=confidence, lines=lines, reason=reason)
         return Prediction(name, text, confidence, lines=lines, full=full)
 
