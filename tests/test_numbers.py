@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,18 +117,31 @@ def test_the_third_line_reader_and_slanted_views_are_asked_only_where_the_first_
     assert set(asked) == {(model, lean) for model in models for lean in leans}
 
 
+def test_no_look_is_taken_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: Counter[tuple[Path, bytes]] = Counter()
+
+    def read(strip: NDArray[np.uint8], model: Path) -> NDArray[np.float32]:
+        taken[model, strip.tobytes()] += 1
+        return seen("40825", 0.6).columns
+
+    monkeypatch.setattr(line, "read", read)
+    read_numbers(written("40825"), PROBABILITIES)
+    assert {model for model, _ in taken} == set(line.OF_NUMBERS)
+    assert set(taken.values()) == {1}
+
+
 def test_a_picture_that_is_cut_off_is_seen_with_paper_beyond_both_sides(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     windows: list[Box] = []
-    strips = line.strips
+    cropped = line.cropped
 
-    def noted(image: Image.Image, of: list[Box]) -> line.Strips:
-        windows.extend(of)
-        return strips(image, of)
+    def noted(image: Image.Image, window: Box) -> Image.Image:
+        windows.append(window)
+        return cropped(image, window)
 
     monkeypatch.setattr(many, "found_at_once", lambda image, boxes: [])
-    monkeypatch.setattr(line, "strips", noted)
+    monkeypatch.setattr(line, "cropped", noted)
     for margin, beyond in ((14, False), (0, True)):
         windows.clear()
         image = written("40825", margin=margin)
@@ -194,24 +208,27 @@ def test_what_both_readers_say_is_surer_than_what_one_says() -> None:
 
 @pytest.mark.parametrize("mistaken", "?+/(")
 def test_a_digit_that_looks_more_like_a_letter_or_sign_is_read_among_digits(mistaken: str) -> None:
-    view = seen("1832", 0.99)
-    view.columns[3] = 0
-    view.columns[3, [8, SIGNS.index(mistaken)]] = 0.3, 0.7
-    text, confidence = best([view], [], whole=True)
+    def mistaken_by(share: float) -> View:
+        view = seen("1832", 0.99)
+        view.columns[3] = 0
+        view.columns[3, [8, SIGNS.index(mistaken)]] = 1 - share, share
+        return view
+
+    text, confidence = best([mistaken_by(0.7)], [], whole=True)
     assert text == "1832"
     assert confidence < 0.8
-    view.columns[3, [8, SIGNS.index(mistaken)]] = 0.001, 0.999
-    assert best([view], [], whole=True)[0] == "132"
+    assert best([mistaken_by(0.999)], [], whole=True)[0] == "132"
 
 
 def test_in_a_sum_its_signs_are_as_likely_as_digits() -> None:
-    view = seen("3852", 1)
-    view.columns[3] = 0
-    view.columns[3, [8, SIGNS.index("×")]] = 0.4, 0.6
-    assert best([view], [], whole=True)[0] == "3852"
-    view.columns[5] = 0
-    view.columns[5, SIGNS.index("+")] = 1
-    assert best([view], [], whole=True)[0] == "32"
+    number, sum_ = seen("3852", 1), seen("3852", 1)
+    for view in (number, sum_):
+        view.columns[3] = 0
+        view.columns[3, [8, SIGNS.index("×")]] = 0.4, 0.6
+    sum_.columns[5] = 0
+    sum_.columns[5, SIGNS.index("+")] = 1
+    assert best([number], [], whole=True)[0] == "3852"
+    assert best([sum_], [], whole=True)[0] == "32"
 
 
 def test_where_they_differ_the_surer_one_is_believed() -> None:
@@ -241,8 +258,7 @@ def test_digits_at_the_ends_that_were_not_found_are_read_by_the_line_reader(
 
 
 def test_a_digit_that_was_overlooked_is_put_in_where_the_line_reader_sees_it() -> None:
-    view = seen("1234", 1)
-    view.columns[1, 1], view.columns[1, -1] = 0.9, 0.1
-    assert best([view], found("234", 1.0), whole=False)[0] == "1234"
-    view.columns[1, 1], view.columns[1, -1] = 0.5, 0.5
-    assert best([view], found("234", 1.0), whole=False)[0] == "234"
+    for share, text in ((0.9, "1234"), (0.5, "234")):
+        view = seen("1234", 1)
+        view.columns[1, 1], view.columns[1, -1] = share, 1 - share
+        assert best([view], found("234", 1.0), whole=False)[0] == text

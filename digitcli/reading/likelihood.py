@@ -52,7 +52,7 @@ def calibrated(share: float) -> float:
 
 
 def not_sure_enough(text: str, confidence: float) -> str:
-    """The reason why there is no answer where a least confidence was asked for. text: of one line or several."""
+    """Why there is no answer where a least confidence was asked for. text: of one line or several."""
     return f"not sure enough ({' '.join(text.split())} at {confidence:.2f})"
 
 

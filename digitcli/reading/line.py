@@ -7,8 +7,9 @@ third one learnt from numbers only, and is heard where there is a number.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from digitcli.images.ink import Box
 from digitcli.reading.edges import cropped
 from digitcli.reading.network import network
 from digitcli.reading.strip import grey, leaning, softened, strip
-from digitcli.reading.transcript import softmax
+from digitcli.reading.transcript import SIGNS, likeliest, of_digits, softmax
 
 MODELS = tuple(
     Path(__file__).parents[1] / "assets" / name for name in ("line-typefaces.tflite", "line.tflite")
@@ -37,8 +38,26 @@ STAGES = ((UPRIGHT, MODELS), (UPRIGHT, OF_NUMBERS[len(MODELS) :]), (LEANING, OF_
 """Ways and networks to read a number with, one after another until it is sure."""
 
 
-class View(NamedTuple):
-    """A part of a picture as the line reader read it.
+_RARE, _NONE = 0.2, 0.4
+"""Weight of signs other than those of amounts, and of there being none: the line readers learnt from more of
+both than stands in the world's numbers, and so leave out digits that look like a letter or a sign."""
+
+_WEIGHTS = np.array([1.0 if sign in "0123456789.,'-:=" else _RARE for sign in SIGNS] + [_NONE], np.float32)
+
+_OF_SUMS = [SIGNS.index(sign) for sign in "+×÷/()*"]
+_IN_SUMS = _WEIGHTS.copy()
+_IN_SUMS[_OF_SUMS] = 1.0
+"""The same where several sorts of these are seen with more than _SEEN: in a sum they are not rare."""
+
+_SEEN = 0.5
+
+_FOLLOWED = 8
+"""Texts of each view that are considered."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A part of a picture as a line reader read it.
 
     window: left, top, right, bottom in pixels. columns: (n, signs + 1), as from `read`.
     """
@@ -46,29 +65,41 @@ class View(NamedTuple):
     window: Box
     columns: NDArray[np.float32]
 
+    @cached_property
+    def digits(self) -> NDArray[np.float32]:
+        """(n, 11): of a number's digits, and of none."""
+        is_sum = np.count_nonzero(self.columns[:, _OF_SUMS].max(axis=0) > _SEEN) > 1
+        weighed = self.columns * (_IN_SUMS if is_sum else _WEIGHTS)
+        return of_digits(weighed / weighed.sum(axis=1, keepdims=True))
 
-Strips = Sequence[tuple[Box, NDArray[np.uint8]]]
-"""Windows of a picture, and each as from `strip`."""
-
-
-def strips(image: Image.Image, windows: Iterable[Box]) -> Strips:
-    """Windows of a picture, mode L or RGB; one may reach beyond it, where there is paper."""
-    return [(window, strip(grey(cropped(image, window)))) for window in windows]
-
-
-def views(seen: Strips, leans: Sequence[float], models: Sequence[Path]) -> list[View]:
-    """Each strip by each network in all ways to see it, `leans` one after another."""
-    return [
-        View(window, columns)
-        for lean in leans
-        for window, pixels in seen
-        for columns in read_by_each(leaning(pixels, lean), models)
-    ]
+    @cached_property
+    def texts(self) -> list[str]:
+        """The likeliest of digits."""
+        return list(likeliest(self.digits))[:_FOLLOWED]
 
 
-def glance(image: Image.Image, window: Box) -> View:
-    """A window of a picture, upright and by the first network only."""
-    return View(window, read(strip(grey(image.crop(window))), MODELS[0]))
+class Looks:
+    """What the line readers see of a picture, mode L or RGB; no look is taken twice."""
+
+    def __init__(self, image: Image.Image) -> None:
+        self.image = image
+        self._strips: dict[Box, NDArray[np.uint8]] = {}
+        self._views: dict[tuple[Box, float, Path], View] = {}
+
+    def views(self, windows: Iterable[Box], leans: Sequence[float], models: Sequence[Path]) -> list[View]:
+        """Windows of the picture by each network, in all ways to see them.
+
+        A window may reach beyond the picture, where there is paper.
+        """
+        return [self._view(window, lean, model) for window in windows for lean in leans for model in models]
+
+    def _view(self, window: Box, lean: float, model: Path) -> View:
+        if window not in self._strips:
+            self._strips[window] = strip(grey(cropped(self.image, window)))
+        look = window, lean, model
+        if look not in self._views:
+            self._views[look] = View(window, read(leaning(self._strips[window], lean), model))
+        return self._views[look]
 
 
 def read_by_each(pixels: NDArray[np.uint8], models: Sequence[Path] = MODELS) -> list[NDArray[np.float32]]:

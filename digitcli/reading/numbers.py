@@ -24,16 +24,14 @@ from digitcli.reading.digit import Digit, cutting
 from digitcli.reading.edges import reaches_edge
 from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.likelihood import Probabilities, calibrated
-from digitcli.reading.line import View
+from digitcli.reading.line import Looks, View
 from digitcli.reading.transcript import (
     LETTER,
-    SIGNS,
     Place,
     aligned,
     greedy,
     likeliest,
     likelihoods,
-    of_digits,
 )
 
 _TALL = 0.3
@@ -78,22 +76,6 @@ _SETTLED = 0.9
 
 _AT_ONCE = 0.95
 """Share of a number from which on one look at it is enough."""
-
-_FOLLOWED = 8
-"""Texts of each view that are considered."""
-
-_RARE, _NONE = 0.2, 0.4
-"""Weight of signs other than those of amounts, and of there being none: the line readers learnt from more of
-both than stands in the world's numbers, and so leave out digits that look like a letter or a sign."""
-
-_WEIGHTS = np.array([1.0 if sign in "0123456789.,'-:=" else _RARE for sign in SIGNS] + [_NONE], np.float32)
-
-_OF_SUMS = [SIGNS.index(sign) for sign in "+×÷/()*"]
-_IN_SUMS = _WEIGHTS.copy()
-_IN_SUMS[_OF_SUMS] = 1.0
-"""The same where several sorts of these are seen with more than _SEEN: in a sum they are not rare."""
-
-_SEEN = 0.5
 
 _UNPAIRED = 0.05
 """Weight of a text with a bracket that has no other."""
@@ -144,10 +126,11 @@ def read_numbers(image: Image.Image, probabilities: Probabilities, expect: Expec
     probabilities: a classifier, (n, 28, 28) uint8 to (n, 10). expect: what is known of each number.
     """
     boxes = many.find_closely(image)
-    if at_once := _all_at_once(image, many.found_at_once(image, boxes), expect):
+    looks = Looks(image)
+    if at_once := _all_at_once(looks, many.found_at_once(image, boxes), expect):
         return at_once
     rows, whole = _lines(image, many.read_many(image, probabilities, boxes))
-    numbers = (_number(image, row, whole, expect) for row in rows)
+    numbers = (_number(looks, row, whole, expect) for row in rows)
     return [each for each in numbers if each.digits]
 
 
@@ -158,57 +141,56 @@ def _lines(image: Image.Image, rows: list[list[Digit]]) -> tuple[list[list[Digit
     return rows, whole
 
 
-def _all_at_once(image: Image.Image, found: list[list[Digit]], expect: Expect) -> list[Number]:
+def _all_at_once(looks: Looks, found: list[list[Digit]], expect: Expect) -> list[Number]:
     """The numbers if something was found and each line of it is read at once; else none."""
     if not found:
         return []
     numbers = []
-    rows, whole = _lines(image, found)
+    rows, whole = _lines(looks.image, found)
     for row in rows:
-        number = _at_once(image, row, whole, expect)
+        number = _at_once(looks, row, whole, expect)
         if number is None:
             return []
         numbers.append(number)
     return numbers
 
 
-def _at_once(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Expect) -> Number | None:
+def _at_once(looks: Looks, found: Sequence[Digit], whole: bool, expect: Expect) -> Number | None:
     """A line's number if two line readers are sure of as many digits as the detector found; as for `best`."""
-    seen = line.strips(image, _windows(image, found, whole)[:1])
-    views = line.views(seen, line.UPRIGHT, line.MODELS)
+    views = looks.views(_windows(looks, found, whole)[:1], line.UPRIGHT, line.MODELS)
     text, sureness = _by_itself(found, whole)
     share = 0.0
     if expect.fits(text):  # most often it is just this, and no other text need be looked for
-        said = _said([_digits(view) for view in views], {text})
+        said = _said([view.digits for view in views], {text})
         _, share = _weighed(said, text, sureness, whole, ANY)
     if share < _AT_ONCE:
         text, share = best(views, found, whole)
     if share < _AT_ONCE or len(text) != len(found) or not expect.fits(text):
         return None
-    return _as_seen(image, views, text, found, calibrated(share))
+    return _as_seen(looks.image, views, text, found, calibrated(share))
 
 
-def _number(image: Image.Image, found: Sequence[Digit], whole: bool, expect: Expect) -> Number:
+def _number(looks: Looks, found: Sequence[Digit], whole: bool, expect: Expect) -> Number:
     """The likeliest number in a line; found, whole, expect: as for `best`."""
-    windows = _windows(image, found, whole)
-    if whole and reaches_edge(image):
-        room = max(2, round(_BEYOND * image.height))
-        windows.append((-room, 0, image.width + room, image.height))
-    seen = line.strips(image, windows)
+    windows = _windows(looks, found, whole)
+    width, height = looks.image.size
+    if whole and reaches_edge(looks.image):
+        room = max(2, round(_BEYOND * height))
+        windows.append((-room, 0, width + room, height))
     views: list[View] = []
     for leans, models in line.STAGES:
-        views += line.views(seen, leans, models)
+        views += looks.views(windows, leans, models)
         text, share = best(views, found, whole, expect)
         if share >= _SETTLED:
             break
-    return _as_seen(image, views, text, found, calibrated(share))
+    return _as_seen(looks.image, views, text, found, calibrated(share))
 
 
 def _as_seen(
     image: Image.Image, views: Sequence[View], text: str, found: Sequence[Digit], confidence: float
 ) -> Number:
     """A text with where its digits stand. found: as for `best`."""
-    marked = [(view, place) for view in views[:1] for place in aligned(_digits(view), text)]
+    marked = [(view, place) for view in views[:1] for place in aligned(view.digits, text)]
     if len(marked) != len(text):  # more digits than the line reader has room for
         return Number(tuple(found), "".join(str(digit.digit) for digit in found), confidence)
     digits = _placed(image, marked, found, confidence)
@@ -225,10 +207,8 @@ def best(
     _UNFIT. Where none fits, or the picture is almost surely none that does, it is the likeliest of all at 0.
     """
     by_itself, sureness = _by_itself(found, whole)
-    each = [_digits(view) for view in views]
-    said = _said(
-        each, {text for columns in each for text in list(likeliest(columns))[:_FOLLOWED]} | {by_itself}
-    )
+    each = [view.digits for view in views]
+    said = _said(each, {text for view in views for text in view.texts} | {by_itself})
     text, share = _weighed(said, by_itself, sureness, whole, ANY)
     if not expect or (share >= _SETTLED and expect.fits(text)):
         return text, share
@@ -243,13 +223,6 @@ def _by_itself(found: Sequence[Digit], whole: bool) -> tuple[str, float]:
     """What was found digit by digit, and how far that is believed; as for `best`."""
     text = "".join(str(digit.digit) for digit in found)
     return text, min(math.prod(digit.confidence for digit in found), _TRUSTED[whole]) if found else 0.5
-
-
-def _digits(view: View) -> NDArray[np.float32]:
-    """(columns, 11): of a number's digits, and of none."""
-    is_sum = np.count_nonzero(view.columns[:, _OF_SUMS].max(axis=0) > _SEEN) > 1
-    weighed = view.columns * (_IN_SUMS if is_sum else _WEIGHTS)
-    return of_digits(weighed / weighed.sum(axis=1, keepdims=True))
 
 
 def _said(each: Sequence[NDArray[np.float32]], texts: Set[str]) -> dict[str, NDArray[np.float64]]:
@@ -312,41 +285,43 @@ def _is_one_line(image: Image.Image, rows: Sequence[Sequence[Digit]]) -> bool:
     return tall >= (_TALL if len(rows) == 1 else 1.5 * _TALL) * image.height
 
 
-def _windows(image: Image.Image, found: Sequence[Digit], whole: bool) -> list[Box]:
+def _windows(looks: Looks, found: Sequence[Digit], whole: bool) -> list[Box]:
     """Left, top, right, bottom of what the line reader sees of a line."""
-    windows: list[Box] = [(0, 0, *image.size)] if whole else []
+    width, height = looks.image.size
+    windows: list[Box] = [(0, 0, width, height)] if whole else []
     if found:
         boxes = np.array([digit.box for digit in found], float)
         left, top = boxes[:, :2].min(axis=0)
         right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
         tall = float(np.median(boxes[:, 3]))
         if not whole:
-            left, right = _with_what_was_missed(image, (left, top, right, bottom), tall)
+            left, right = _with_what_was_missed(looks, (left, top, right, bottom), tall)
         for beside, above in _ROOMS[1:] if whole else _ROOMS:
             windows.append(
                 (
                     0 if whole else max(0, int(left - beside * tall)),
                     max(0, int(top - above * tall)),
-                    image.width if whole else min(image.width, int(right + beside * tall) + 1),
-                    min(image.height, int(bottom + above * tall) + 1),
+                    width if whole else min(width, int(right + beside * tall) + 1),
+                    min(height, int(bottom + above * tall) + 1),
                 )
             )
     return windows
 
 
 def _with_what_was_missed(
-    image: Image.Image, found: tuple[float, float, float, float], tall: float
+    looks: Looks, found: tuple[float, float, float, float], tall: float
 ) -> tuple[float, float]:
     """Where a line begins and ends: as found (left, top, right, bottom), or with what it goes on with."""
     left, top, right, bottom = found
+    width, height = looks.image.size
     for _ in range(_MISSED):
         window = (
             max(0, int(left - _BESIDE * tall)),
             max(0, int(top - _ROOMS[0][1] * tall)),
-            min(image.width, int(right + _BESIDE * tall) + 1),
-            min(image.height, int(bottom + _ROOMS[0][1] * tall) + 1),
+            min(width, int(right + _BESIDE * tall) + 1),
+            min(height, int(bottom + _ROOMS[0][1] * tall) + 1),
         )
-        view = line.glance(image, window)
+        (view,) = looks.views([window], line.UPRIGHT, line.MODELS[:1])
         places = aligned(view.columns, greedy(view.columns))
         middles = [
             _across(view, (place.first + place.last + 1) / 2) for place in places if place.sign in _OF_A_LINE
@@ -357,7 +332,7 @@ def _with_what_was_missed(
             break
         left = min(middles) - _HALF * tall if before else left
         right = max(middles) + _HALF * tall if after else right
-    return max(left, 0.0), min(right, float(image.width))
+    return max(left, 0.0), min(right, float(width))
 
 
 def _full(views: Sequence[View], text: str) -> str:
