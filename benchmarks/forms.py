@@ -5,8 +5,8 @@
 Each sheet is turned by up to ten degrees, seen from one side, up to 30 % smaller or larger, in lamp light,
 and read by `digitcli predict --form`. As many sheets of another form, which has the same cells in the same
 places and other words, must be refused. Prints the share of the fields that is right, wrong and marked, and
-wrong unseen, and how many sheets a second are read, after the first, on all cores; writes
-benchmarks/results/forms.json.
+wrong unseen; what is to be looked at and wrong unseen by confidence; and how many sheets a second are
+read, after the first, on all cores. Writes benchmarks/results/forms.json.
 """
 
 from __future__ import annotations
@@ -33,7 +33,12 @@ RESULTS = Path(__file__).parent / "results" / "forms.json"
 EXAMPLE = Path(__file__).parents[1] / "examples" / "form"
 TALL, WIDE = 46, 54
 """Pixels of a digit on a blank of 1,000, and of the widest."""
+LEAST = 0.8, 0.9, 0.95, 0.98, 0.99
+"""Confidence below which fields are looked at."""
 OTHER_WORDS = ("Meter reading", "Household number", "Gas", "Water", "Day of reading")
+
+
+NOTHING = {"text": None, "uncertain": False, "confidence": 0.0}
 
 
 def example() -> Any:
@@ -124,9 +129,11 @@ def main() -> None:
         others, _ = read([folder / "other"], arguments.model)
         assert len(first) == 1
         right = marked = silent = 0
+        confident: list[tuple[float, bool]] = []
         for number, (result, texts) in enumerate(zip(own, truth, strict=True)):
             for field, text in texts.items():
-                got = (result["fields"] or {}).get(field, {"text": None, "uncertain": False})
+                got = (result["fields"] or {}).get(field, NOTHING)
+                confident += [(got["confidence"], got["text"] == text)] if got["text"] is not None else []
                 if got["text"] == text:
                     right += 1
                     continue
@@ -143,12 +150,23 @@ def main() -> None:
             "right": right / fields,
             "wrong_and_marked_or_without_text": marked / fields,
             "wrong_unseen": silent / fields,
+            **{
+                f"{what}_below_{least}": share
+                for least in LEAST
+                for what, share in {
+                    "looked_at": 1 - sum(confidence >= least for confidence, _ in confident) / fields,
+                    "wrong_unseen_if_looked_at": sum(
+                        confidence >= least and not ok for confidence, ok in confident
+                    )
+                    / fields,
+                }.items()
+            },
             "sheets_laid": sum(not each["error"] for each in own) / len(truth),
             "others_refused": sum(bool(each["error"]) for each in others) / len(truth),
             "sheets_a_second": round((len(truth) - 1) / max(seconds - start, 1e-9), 1),
         }
     for key, value in found.items():
-        print(f"{key:36} {value:.3f}" if isinstance(value, float) else f"{key:36} {value}")
+        print(f"{key:40} {value:.4f}" if isinstance(value, float) else f"{key:40} {value}")
     with atomic_path(RESULTS, force=True) as path:
         path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
