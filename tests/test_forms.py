@@ -160,7 +160,7 @@ def test_a_field_less_sure_than_asked_for_has_no_text(digitcli: Callable[..., An
     least, asked_for = sorted(field["confidence"] for field in read.values())[:2]
     doubtful = [name for name in read if read[name]["confidence"] == least]
     assert len(doubtful) == 1
-    reason = f"not sure enough ({truth[doubtful[0]]} at {least:.2f})"
+    reason = f"not sure enough ({truth[doubtful[0]]} at {least:.4f})"
     for name in doubtful:
         read[name] |= {"text": None, "full": None, "uncertain": False, "reason": reason}
     assert fields("--min-confidence", asked_for) == read

@@ -141,7 +141,7 @@ def test_below_the_least_confidence_there_is_no_digit() -> None:
     (result,) = results(picture("a.png"), min_confidence=0.7)
     assert result.digit is None
     assert result.confidence == pytest.approx(0.6)
-    assert result.reason == "not sure enough (1 at 0.60)"
+    assert result.reason == "not sure enough (1 at 0.6000)"
 
 
 def test_what_the_network_saw_is_kept() -> None:
@@ -396,7 +396,7 @@ def test_a_text_below_the_least_confidence_is_not_told_but_its_digits_are(
     monkeypatch.setattr(numbers, "read_numbers", as_numbers(("17", 0.6), ("7", 0.5)))
     (unsure,) = results(page("17", "7"), mode="many", min_confidence=0.4)
     assert unsure.text is None
-    assert unsure.reason == "not sure enough (17 7 at 0.30)"
+    assert unsure.reason == "not sure enough (17 7 at 0.3000)"
     assert unsure.confidence == pytest.approx(0.3)
     assert [len(line) for line in unsure.lines] == [2, 1]
     (sure,) = results(page("17", "7"), mode="many", min_confidence=0.2)

@@ -53,7 +53,7 @@ def calibrated(share: float) -> float:
 
 def not_sure_enough(text: str, confidence: float) -> str:
     """Why there is no answer where a least confidence was asked for. text: of one line or several."""
-    return f"not sure enough ({' '.join(text.split())} at {confidence:.2f})"
+    return f"not sure enough ({' '.join(text.split())} at {confidence:.4f})"
 
 
 def seen_twice(score: float, named: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.float32]:
