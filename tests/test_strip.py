@@ -89,12 +89,22 @@ def test_strokes_are_seen_in_their_colour_whatever_lies_beside_the_paper() -> No
     assert abs(stroke - paper) > 0.3 * np.ptp(seen)
 
 
-def test_the_grain_of_wood_is_hardly_seen_beside_a_pen_of_another_colour() -> None:
+@pytest.mark.parametrize(
+    ("wood", "streaks", "pen"),
+    [
+        ((130, 90, 70), 1, (140, 60, 130)),
+        ((120, 80, 50), 4, (80, 40, 110)),  # darker in red, lighter in blue, beside a few bright streaks
+    ],
+)
+def test_the_grain_of_wood_is_hardly_seen_beside_a_pen_of_another_colour(
+    wood: tuple[int, int, int], streaks: int, pen: tuple[int, int, int]
+) -> None:
     rng = np.random.default_rng(0)
-    grain = rng.uniform(-1, 1, (60, 1, 1)).repeat(200, axis=1) * (20, 16, 12)
+    bright = rng.uniform(0, 1, (60, 1, 1)).repeat(200, axis=1) ** streaks
+    grain = bright * (60, 48, 36)
     stroke = np.zeros((60, 200), bool)
     stroke[12:48, 40:46] = stroke[12:48, 90:96] = stroke[12:48, 150:156] = True
-    pixels = grain + np.where(stroke[..., None], (140, 60, 130), (150, 105, 80))
+    pixels = grain + np.where(stroke[..., None], pen, wood)
     seen = grey(Image.fromarray(pixels.astype(np.uint8))).astype(float)
     away = abs(np.median(seen[stroke]) - np.median(seen[~stroke]))
     assert away > 10 * seen[~stroke].std()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 import cv2
@@ -27,8 +28,17 @@ _WIDEST_STROKE = 0.2
 _WIDEST_IN_LINE = 0.3
 """The same, as a share of the height of a line."""
 
+_SEVERAL = 1.5
+"""Width of a line of several digits, in heights, at least: it is mostly paper wherever one looks."""
+
+_ABOUT = 0.6
+"""Height and width of what is mostly paper there, in heights of the line."""
+
 _NOISE, _NOISE_IN_LINE = 0.03, 0.1
 """Of the colours of paper at least, as a share of the ink's contrast; a line is often a small JPEG."""
+
+_STRONG = 0.6
+"""Of the greatest difference to the paper, from which on it is surely ink."""
 
 _SAMPLE = 160
 """Pixels along the longer side that tell how colours vary."""
@@ -104,15 +114,20 @@ def uneven_light(pixels: Pixels, *, inverted: bool = False) -> Light:
 def axis_of_strokes(pixels: Pixels) -> Floats:
     """The axis of colour along which the strokes of a line of writing differ from its paper, (3,).
 
-    pixels: (height, width, 3), the line as high as that.
+    pixels: (height, width, 3), the line as high as that. Paper is what fills the strokes in or, in a line of
+    several digits, what most of the pixels about are: that holds for strokes too which are darker in one
+    colour and lighter in another, as blue ones on wood. The way in which ink is told more clearly is taken.
     """
+    height, width = pixels.shape[:2]
     dark = ink_is_dark(pixels)
-    size = round(_WIDEST_IN_LINE * len(pixels)) | 1
+    size = round(_WIDEST_IN_LINE * height) | 1
     fill = cv2.MORPH_CLOSE if dark else cv2.MORPH_OPEN
     filled = cv2.morphologyEx(pixels, fill, np.ones((size, size), np.uint8))
-    paper = cv2.blur(filled, (size, size))
-    difference = np.asarray(cv2.subtract(pixels, paper, dtype=cv2.CV_32F), np.float32)
-    return _axis_of_ink(difference, dark=dark, noise=_NOISE_IN_LINE)
+    found = [_clearest(_beyond(pixels, cv2.blur(filled, (size, size))), dark, _NOISE_IN_LINE)]
+    if width >= _SEVERAL * height:
+        median = cv2.medianBlur(pixels, round(_ABOUT * height) | 1)
+        found.append(_clearest(_beyond(pixels, median), None, _NOISE_IN_LINE))
+    return max(found, key=itemgetter(1))[0]
 
 
 def border_of(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -162,35 +177,50 @@ def along(values: Floats, axis: Floats) -> Floats:
     return np.asarray(cv2.transform(values, axis[None]))
 
 
-def _axis_of_ink(difference: Floats, *, dark: bool | None = None, noise: float = _NOISE) -> Floats:
+def _axis_of_ink(difference: Floats, *, dark: bool | None = None) -> Floats:
     """The axis of colour along which ink differs most clearly from the paper, (channels,).
 
-    difference: to the paper, (height, width) or (height, width, 3).
+    difference: to the paper, (height, width) or (height, width, 3). dark: as for `_clearest`.
+    """
+    if difference.ndim == 3:
+        return _clearest(difference, dark, _NOISE)[0]
+    if dark is None:
+        strong = difference[np.abs(difference) >= _STRONG * np.abs(difference).max()]
+        dark = float(strong.sum()) <= 0
+    return np.array([-1 if dark else 1], np.float32)
+
+
+def _clearest(difference: Floats, dark: bool | None, noise: float) -> tuple[Floats, float]:
+    """The axis of colour along which ink differs most clearly from the paper, (3,), and how clearly.
+
+    difference: to the paper, (height, width, 3).
     dark: which side ink is on; None for that of most of what differs strongly.
     noise: that the colours of paper have at least, as a share of the ink's contrast.
-    With several channels the axis is Fisher's (1936): it weighs down the directions in which the paper itself
-    varies, so that blue ink on shadowed paper is found by its blue.
+    The axis is Fisher's (1936): it weighs down the directions in which the paper itself varies, so that blue
+    ink on shadowed paper is found by its blue. How clearly is his criterion, the variance between ink and
+    paper over that within the paper.
     """
-    if difference.ndim == 2:
-        if dark is None:
-            strong = difference[np.abs(difference) >= 0.6 * np.abs(difference).max()]
-            dark = float(strong.sum()) <= 0
-        return np.array([-1 if dark else 1], np.float32)
     greatest = _greatest(np.abs(difference))
     if dark is None:
         extent = greatest
     else:
         extent = np.maximum(along(difference, np.full(3, -1 if dark else 1, np.float32)), 0)
-    ink = difference[extent >= 0.6 * extent.max()].sum(axis=0)
+    ink = difference[extent >= _STRONG * extent.max()].sum(axis=0)
     extent = greatest * (along(difference, ink) > 0)
-    ink = difference[extent >= 0.6 * extent.max()].mean(axis=0)
+    strong = extent >= _STRONG * extent.max()
+    ink = difference[strong].mean(axis=0)
     length = float(np.linalg.norm(ink))
     if length == 0:
-        return np.zeros(3, np.float32)
+        return np.zeros(3, np.float32), 0.0
     paper = difference[extent <= quantile(extent.ravel(), 0.5)]
     covariance = paper.T @ paper / len(paper) + np.eye(3) * (noise * length) ** 2
     axis = np.linalg.solve(covariance, ink)
-    return np.asarray(axis * (np.abs(ink).max() / float(ink @ axis)), np.float32)
+    apart, share = float(ink @ axis), float(strong.mean())
+    return np.asarray(axis * (np.abs(ink).max() / apart), np.float32), apart * share * (1 - share)
+
+
+def _beyond(pixels: Pixels, paper: NDArray[Any]) -> Floats:
+    return np.asarray(cv2.subtract(pixels, paper, dtype=cv2.CV_32F), np.float32)
 
 
 def _sampled(pixels: Pixels) -> Floats:
