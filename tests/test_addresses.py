@@ -401,7 +401,7 @@ def test_addresses_of_this_machine_are_its_paths() -> None:
         file.writestr("c.png", b"x")
     np.save(folder / "some.npy", np.zeros((28, 28), np.uint8))
     begin = f"file://{folder}".replace(" ", "%20")
-    assert names(begin) == [f"{folder}/a.png", f"{folder}/b.png"]
+    assert names(begin) == [f"{folder}/{name}" for name in ("a.png", "b.png", "some.zip/c.png")]
     assert names(f"{begin}/b.png", f"{begin}/*.npy") == [f"{folder}/b.png", f"{folder}/some.npy[0]"]
     inside = ["rows.parquet[0]", "rows.parquet[1]", "some.zip/c.png"]
     assert names(f"{begin}/rows.parquet", f"{begin}/some.zip") == [f"{folder}/{name}" for name in inside]

@@ -93,12 +93,26 @@ def test_archives_and_arrays_are_known_by_their_content(name: str) -> None:
         assert names(name) == [name + each for each in expected]
 
 
-def test_archives_in_folders_are_passed_over() -> None:
+@pytest.mark.parametrize("name", ["b.zip", "b.tar.gz", "B.TGZ"])
+def test_archives_in_folders_are_read_too(name: str) -> None:
     picture("in/a.png")
-    with zipfile.ZipFile("in/b.zip", "w") as file:
-        file.write("in/a.png")
-    assert names("in") == ["in/a.png"]
-    assert names("in/*") == ["in/a.png", "in/b.zip/in/a.png"]
+    picture("in/c.png")
+    with (
+        tarfile.open(f"in/{name}", "w:gz")
+        if "g" in name.lower()
+        else zipfile.ZipFile(f"in/{name}", "w") as file
+    ):
+        add = file.add if isinstance(file, tarfile.TarFile) else file.write
+        add("in/a.png", "1.png")
+    Path("in/._b.zip").write_bytes(b"of macOS")
+    expected = sorted(["in/a.png", f"in/{name}/1.png", "in/c.png"])
+    assert names("in") == names("in/[!.]*") == expected
+
+
+def test_a_broken_archive_in_a_folder_is_told() -> None:
+    Path("in").mkdir()
+    Path("in/b.zip").write_bytes(b"no archive")
+    assert names("in") == ["in/b.zip"]
 
 
 def test_a_link_that_leads_to_itself_is_told_and_stops_nothing() -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from digitcli.errors import ImageError, MissingExtraError, UsageError, reason
 from digitcli.images.decode import MAX_SIZE
 from digitcli.sources.parquet import SUFFIX, require_pyarrow
-from digitcli.sources.source import Source, is_picture_name
+from digitcli.sources.source import Source, is_of_pictures
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -210,7 +210,7 @@ class _Place:
         return [
             info
             for info in self._list(folder, recursive=True)
-            if info.is_file and (is_picture_name(info.path) or info.path.lower().endswith(SUFFIX))
+            if info.is_file and (is_of_pictures(info.path) or info.path.lower().endswith(SUFFIX))
         ]
 
     def _list(self, folder: str, *, recursive: bool = False) -> list[FileInfo]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from digitcli.errors import ImageError
 from digitcli.images.decode import read_piped
 from digitcli.sources.pages import EVERY_PAGE, SUFFIXES, Pages, split
-from digitcli.sources.source import File, Source, is_picture_name
+from digitcli.sources.source import File, Source, is_of_pictures, is_picture_name
 
 if TYPE_CHECKING:
     from digitcli.sources.addresses import Address
@@ -37,11 +37,12 @@ _LINE = 2**16  # bytes; no path is longer
 def expand(inputs: Iterable[str], stdin: BinaryIO, pages: Pages = EVERY_PAGE) -> Iterator[Source]:
     """The pictures that the words of a command line mean, in their order, found as they are asked for.
 
-    inputs: files; folders, of which all pictures are taken, subfolders included, sorted by name; patterns
-    that the shell left alone (`**` crosses folders); or `-`, for what comes through stdin: the bytes of one
-    picture, or one file, folder or pattern per line. A file that has not the name of a picture may be one all
-    the same, or an archive (zip, tar), arrays (.npy, .npz, IDX) or Parquet of pictures, as its content tells.
-    Any of these may be at an address, such as s3://bucket/folder, as `addresses.find` has it.
+    inputs: files; folders, of which all pictures are taken, those in zip and tar archives and in subfolders
+    included, sorted by name; patterns that the shell left alone (`**` crosses folders); or `-`, for what
+    comes through stdin: the bytes of one picture, or one file, folder or pattern per line. A file that has
+    not the name of a picture may be one all the same, or an archive (zip, tar), arrays (.npy, .npz, IDX) or
+    Parquet of pictures, as its content tells. Any of these may be at an address, such as
+    s3://bucket/folder, as `addresses.find` has it.
     pages: which pages of TIFFs and PDFs.
     What does not exist comes out as it was written; reading it will fail with a clear error. A folder that
     cannot be listed comes out with its error.
@@ -193,7 +194,7 @@ def _pictures_in(folder: str) -> Iterator[str]:
                 for entry in found:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
-                    elif is_picture_name(entry.name) and _is_worth_reading(entry):
+                    elif is_of_pictures(entry.name) and _is_worth_reading(entry):
                         names.append(entry.name)
         except OSError:
             failures.append(os.path.join(current, ""))

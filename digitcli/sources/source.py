@@ -18,6 +18,9 @@ PICTURE_SUFFIXES = frozenset(
 )
 """What is taken from a folder or an archive. A file that is named itself is read whatever it is called."""
 
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
+"""What is taken from a folder besides: in which pictures are."""
+
 
 class File(Protocol):
     """Where bytes are: a Path or an Address, whose string is what to call it."""
@@ -48,6 +51,12 @@ def is_picture_name(path: str) -> bool:
         return False
     # macOS leaves ._NAME.png beside NAME.png on foreign disks and in archives.
     return not os.path.basename(path).startswith(".")
+
+
+def is_of_pictures(path: str) -> bool:
+    """Whether a folder that has such a file holds a picture, or an archive that may hold some."""
+    is_archive = path.lower().endswith(ARCHIVE_SUFFIXES) and not os.path.basename(path).startswith(".")
+    return is_archive or is_picture_name(path)
 
 
 def escaped(name: str) -> str:
