@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Length = tuple[float, bool]
 """A number of pixels or, true, of hundredths of the picture."""
 
-SURE = 0.99
+_SURE = 0.99
 """Confidence below which a field is marked. What goes on into a table is seldom looked at again, so more is
 marked than elsewhere: of 6,400 simulated fields 20 %, and 0.4 % are wrong unseen; by 0.8, 6 % and 1.3 %."""
 
@@ -70,7 +70,7 @@ class Filled:
     @property
     def uncertain(self) -> bool:
         """Whether there is a text, but it should be looked at."""
-        return self.text is not None and self.confidence < SURE
+        return self.text is not None and self.confidence < _SURE
 
 
 @dataclass(frozen=True)
