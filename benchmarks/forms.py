@@ -36,8 +36,6 @@ TALL, WIDE = 46, 54
 LEAST = 0.8, 0.9, 0.95, 0.98, 0.99
 """Confidence below which fields are looked at."""
 OTHER_WORDS = ("Meter reading", "Household number", "Gas", "Water", "Day of reading")
-
-
 NOTHING = {"text": None, "uncertain": False, "confidence": 0.0}
 
 
@@ -144,27 +142,20 @@ def main() -> None:
                     page = Image.open(folder / "own" / f"{number:04}.jpg")
                     page.save(arguments.save_mistakes / f"{text} read {got['text']} {field} {number}.jpg")
         fields = sum(map(len, truth))
-        found = {
+        found: dict[str, float] = {
             "sheets": len(truth),
             "fields": fields,
             "right": right / fields,
             "wrong_and_marked_or_without_text": marked / fields,
             "wrong_unseen": silent / fields,
-            **{
-                f"{what}_below_{least}": share
-                for least in LEAST
-                for what, share in {
-                    "looked_at": 1 - sum(confidence >= least for confidence, _ in confident) / fields,
-                    "wrong_unseen_if_looked_at": sum(
-                        confidence >= least and not ok for confidence, ok in confident
-                    )
-                    / fields,
-                }.items()
-            },
             "sheets_laid": sum(not each["error"] for each in own) / len(truth),
             "others_refused": sum(bool(each["error"]) for each in others) / len(truth),
             "sheets_a_second": round((len(truth) - 1) / max(seconds - start, 1e-9), 1),
         }
+        for least in LEAST:
+            sure = [ok for confidence, ok in confident if confidence >= least]
+            found[f"looked_at_below_{least}"] = 1 - len(sure) / fields
+            found[f"wrong_unseen_if_looked_at_below_{least}"] = sure.count(False) / fields
     for key, value in found.items():
         print(f"{key:40} {value:.4f}" if isinstance(value, float) else f"{key:40} {value}")
     with atomic_path(RESULTS, force=True) as path:

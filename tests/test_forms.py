@@ -158,11 +158,9 @@ def test_a_field_less_sure_than_asked_for_has_no_text(digitcli: Callable[..., An
 
     read = fields()
     least, asked_for = sorted(field["confidence"] for field in read.values())[:2]
-    doubtful = [name for name in read if read[name]["confidence"] == least]
-    assert len(doubtful) == 1
-    reason = f"not sure enough ({truth[doubtful[0]]} at {least:.4f})"
-    for name in doubtful:
-        read[name] |= {"text": None, "full": None, "uncertain": False, "reason": reason}
+    (doubtful,) = (name for name in read if read[name]["confidence"] == least)
+    reason = f"not sure enough ({truth[doubtful]} at {least:.4f})"
+    read[doubtful] |= {"text": None, "full": None, "uncertain": False, "reason": reason}
     assert fields("--min-confidence", asked_for) == read
 
 

@@ -74,7 +74,7 @@ class View:
 
     @cached_property
     def texts(self) -> list[str]:
-        """The likeliest of digits."""
+        """Of digits, the likeliest first."""
         return list(likeliest(self.digits))[:_FOLLOWED]
 
 
@@ -83,7 +83,7 @@ class Looks:
 
     def __init__(self, image: Image.Image) -> None:
         self.image = image
-        self._strips: dict[Box, NDArray[np.uint8]] = {}
+        self._strips: dict[tuple[Box, float], NDArray[np.uint8]] = {}
         self._views: dict[tuple[Box, float, Path], View] = {}
 
     def views(self, windows: Iterable[Box], leans: Sequence[float], models: Sequence[Path]) -> list[View]:
@@ -94,12 +94,18 @@ class Looks:
         return [self._view(window, lean, model) for window in windows for lean in leans for model in models]
 
     def _view(self, window: Box, lean: float, model: Path) -> View:
-        if window not in self._strips:
-            self._strips[window] = strip(grey(cropped(self.image, window)))
         look = window, lean, model
         if look not in self._views:
-            self._views[look] = View(window, read(leaning(self._strips[window], lean), model))
+            self._views[look] = View(window, read(self._strip(window, lean), model))
         return self._views[look]
+
+    def _strip(self, window: Box, lean: float) -> NDArray[np.uint8]:
+        way = window, lean
+        if way not in self._strips:
+            self._strips[way] = (
+                leaning(self._strip(window, 0.0), lean) if lean else strip(grey(cropped(self.image, window)))
+            )
+        return self._strips[way]
 
 
 def read_by_each(pixels: NDArray[np.uint8], models: Sequence[Path] = MODELS) -> list[NDArray[np.float32]]:

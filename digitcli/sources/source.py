@@ -19,7 +19,7 @@ PICTURE_SUFFIXES = frozenset(
 """What is taken from a folder or an archive. A file that is named itself is read whatever it is called."""
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
-"""What is taken from a folder besides: in which pictures are."""
+"""What is taken from a folder besides, for the pictures in it."""
 
 
 class File(Protocol):
@@ -47,16 +47,17 @@ class Source:
 
 def is_picture_name(path: str) -> bool:
     """Whether a folder or archive that has such a file holds a picture."""
-    if path[path.rfind(".") :].lower() not in PICTURE_SUFFIXES:
-        return False
-    # macOS leaves ._NAME.png beside NAME.png on foreign disks and in archives.
-    return not os.path.basename(path).startswith(".")
+    return path[path.rfind(".") :].lower() in PICTURE_SUFFIXES and not _is_hidden(path)
 
 
 def is_of_pictures(path: str) -> bool:
     """Whether a folder that has such a file holds a picture, or an archive that may hold some."""
-    is_archive = path.lower().endswith(ARCHIVE_SUFFIXES) and not os.path.basename(path).startswith(".")
-    return is_archive or is_picture_name(path)
+    return is_picture_name(path) or (path.lower().endswith(ARCHIVE_SUFFIXES) and not _is_hidden(path))
+
+
+def _is_hidden(path: str) -> bool:
+    # macOS leaves ._NAME.png beside NAME.png on foreign disks and in archives.
+    return os.path.basename(path).startswith(".")
 
 
 def escaped(name: str) -> str:
