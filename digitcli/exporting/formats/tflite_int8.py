@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitcli.exporting.formats import tflite
+from digitcli.exporting.in_blocks import in_blocks
 from digitcli.exporting.material import Material
 from digitcli.exporting.parity import Bound
 from digitcli.system.tensorflow_setup import import_tensorflow
@@ -38,7 +39,7 @@ def write(material: Material, path: Path) -> None:
             debugger = tf.lite.experimental.QuantizationDebugger(
                 converter=converter, debug_dataset=converter.representative_dataset, debug_options=options
             )
-        return slim(debugger.get_nondebug_quantized_model())
+        return slim(in_blocks(debugger.get_nondebug_quantized_model()))
 
     path.write_bytes(tflite.convert(material, run))
 
