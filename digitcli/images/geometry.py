@@ -16,24 +16,43 @@ from digitcli.convention import SIDE
 
 BOX = 20
 
+_ROWS, _COLUMNS = np.indices((SIDE, SIDE), np.float32).reshape(2, -1)
+_MOMENTS = np.stack([np.ones_like(_ROWS), _ROWS, _COLUMNS], axis=1)
+"""Weights of the pixels of 28x28 that add up to their mass, and to it times the mean row and column."""
+
 
 def is_in_mnist_form(ink: NDArray[np.uint8]) -> bool:
-    """Whether light ink on black (height, width) uint8 is as MNIST's own pictures are.
+    """Whether light ink on black (height, width) uint8 is as MNIST's own pictures are."""
+    return ink.shape == (SIDE, SIDE) and bool(in_mnist_form(ink[None])[0])
 
-    They are 28x28, saturated ink on pure black, 19 or 20 pixels on the longer side, and their centre of mass
-    lies in the pixel right below the middle; a pixel more is allowed.
+
+def in_mnist_form(inks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which of (n, 28, 28) uint8, light ink on black, are as MNIST's own pictures are: (n,).
+
+    They are saturated ink on pure black, 19 or 20 pixels on the longer side, and their centre of mass lies in
+    the pixel right below the middle; a pixel more is allowed.
     """
-    if ink.shape != (SIDE, SIDE) or ink.max() < 200:
-        return False
-    if np.count_nonzero(ink > 8) > 0.6 * ink.size:
-        return False
-    _, solid = cv2.threshold(ink, 32, 255, cv2.THRESH_BINARY)
-    _, _, width, height = cv2.boundingRect(solid)
-    if max(width, height) not in (BOX - 1, BOX):
-        return False
-    top, left = _centre_of_mass(ink)
-    middle = SIDE // 2
-    return abs(int(top) - middle) <= 1 and abs(int(left) - middle) <= 1
+    solid = inks > 32
+    longer = np.maximum(*(_extent(np.asarray(solid.any(axis=axis))) for axis in (1, 2)))
+    # Of whole numbers below 2**24 float32 makes no mistake, in whatever order they are added up.
+    mass, down, across = (inks.reshape(-1, SIDE * SIDE).astype(np.float32) @ _MOMENTS).T.astype(float)
+    middle = [
+        np.abs((moment / mass.clip(min=1) + 0.5).astype(int) - SIDE // 2) <= 1 for moment in (down, across)
+    ]
+    return np.asarray(
+        (inks.max(axis=(1, 2)) >= 200)
+        & (np.count_nonzero(inks > 8, axis=(1, 2)) <= 0.6 * SIDE**2)
+        & ((longer == BOX - 1) | (longer == BOX))
+        & middle[0]
+        & middle[1]
+    )
+
+
+def _extent(taken: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """From the first to the last that is true in each row of (n, length), both included; 0 where none is."""
+    length = taken.shape[1]
+    first, after = taken.argmax(axis=1), length - taken[:, ::-1].argmax(axis=1)
+    return np.where(taken.any(axis=1), after - first, 0)
 
 
 def fit_in_20x20(digit: NDArray[np.float32]) -> NDArray[np.uint8]:

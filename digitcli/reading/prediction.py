@@ -27,6 +27,7 @@ from digitcli.images.decode import open_picture
 from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.likelihood import UNCERTAIN, Probabilities, not_sure_enough
 from digitcli.reading.one import One, read_one
+from digitcli.reading.prepared import prepared
 from digitcli.sources.source import Source
 from digitcli.system.limits import DEADLY, SECONDS, OvertimeError, PictureLimits, overtime
 
@@ -239,12 +240,24 @@ class _Reader:
             elif self.mode == "many" or self.expect:
                 results = [self._several(source, probabilities, limits) for source in batch]
             else:
-                groups = self._opened(batch, limits)
-                results = [each for group in groups for each in self._singles(group, probabilities, limits)]
+                results = self._each(batch, probabilities, limits)
             if self.annotate:
                 pairs = zip(batch, results, strict=True)
                 results = [_annotated(*pair, self.annotate, probabilities, limits) for pair in pairs]
         return results
+
+    def _each(
+        self, batch: Sequence[Source], probabilities: Probabilities, limits: PictureLimits
+    ) -> list[Prediction]:
+        """One digit in each picture, or several where there seem to be."""
+        ready = prepared(batch)
+        rows = dict(zip(ready, probabilities(np.stack([*ready.values()])), strict=True)) if ready else {}
+        groups = self._opened((each for place, each in enumerate(batch) if place not in ready), limits)
+        others = (each for group in groups for each in self._singles(group, probabilities, limits))
+        return [
+            self._single(each.name, ready[place], rows[place]) if place in ready else next(others)
+            for place, each in enumerate(batch)
+        ]
 
     def _opened(self, batch: Iterable[Source], limits: PictureLimits) -> Iterator[_Opened]:
         """The pictures, in groups of MOST_PIXELS, or why each cannot be had."""
@@ -279,7 +292,7 @@ class _Reader:
             if isinstance(outcome, ImageError):
                 yield Prediction(source.name, error=str(outcome))
             elif outcome.clear or self.mode == "single" or (outcome.sure and not outcome.several):
-                yield self._single(source.name, outcome)
+                yield self._single(source.name, outcome.pixels, outcome.probabilities)
             else:
                 yield self._several_or(outcome, source, probabilities, limits)
 
@@ -316,12 +329,17 @@ class _Reader:
                 numbers = surer(one, opened(source, self.time_limit), probabilities)
         except ImageError as error:
             return Prediction(source.name, error=str(error))
-        return self._numbers(source.name, numbers) if numbers else self._single(source.name, one)
+        if numbers:
+            return self._numbers(source.name, numbers)
+        return self._single(source.name, one.pixels, one.probabilities)
 
-    def _single(self, name: str, one: One) -> Prediction:
-        if one.pixels is None or one.probabilities is None:
+    def _single(
+        self, name: str, pixels: NDArray[np.uint8] | None, row: NDArray[np.float32] | None
+    ) -> Prediction:
+        """pixels, row: of a `One`."""
+        if pixels is None or row is None:
             return Prediction(name, reason=NO_INK)
-        probabilities: tuple[float, ...] = tuple(one.probabilities.tolist())
+        probabilities: tuple[float, ...] = tuple(row.tolist())
         confidence = max(probabilities)
         digit = probabilities.index(confidence)
         reason = None
@@ -330,7 +348,7 @@ class _Reader:
         elif confidence < self.min_confidence:
             reason = not_sure_enough(str(digit), confidence)
         text = None if reason else str(digit)
-        return Prediction(name, text, confidence, probabilities, reason=reason, full=text, image=one.pixels)
+        return Prediction(name, text, confidence, probabilities, reason=reason, full=text, image=pixels)
 
     def _several(self, source: Source, probabilities: Probabilities, limits: PictureLimits) -> Prediction:
         from digitcli.reading.numbers import read_numbers  # one digit should not pay for its import
