@@ -5,10 +5,10 @@
 
 - PNGs of 28x28, synthetic digits, all different, with the bundled model, against a loop of Keras's
   `model.predict` over single pictures with the default network. Keras's import and start are not counted,
-  ours are.
+  ours are. And --many of them against what Pillow takes to decode the same files.
 - Photos of 3000x4000, JPEGs as phones make them, against what Pillow takes to decode the same files in draft
-  mode, at the same scale, in as many processes as there are cores. To spare the disk, few of them differ; the
-  others are hard links to these, so all come from the file cache, for both sides.
+  mode, at the same scale. To spare the disk, few of them differ; the others are hard links to these, so all
+  come from the file cache, for both sides. Pillow, too, works in as many processes as there are cores.
 - Pictures of 640x480 with a number of five digits, of the simulator's kinds, with `--many`; and by another
   digitcli, the one of --before's Python, in the same run.
 - The peak memory of `digitcli predict` and its processes together, for --pngs and for --many pictures, the
@@ -66,7 +66,7 @@ for path in paths:
 print(time.perf_counter() - start)
 """
 
-PILLOW_DRAFTS = """\
+PILLOW = """\
 import os, sys
 from multiprocessing import Pool
 from pathlib import Path
@@ -76,12 +76,13 @@ from PIL import Image
 def decode(path):
     with Image.open(path) as image:
         scale = max(image.size) // int(sys.argv[2])
-        image.draft("RGB", (image.width // scale, image.height // scale))
+        if scale:
+            image.draft("RGB", (image.width // scale, image.height // scale))
         image.load()
 
 if __name__ == "__main__":
     with Pool(os.cpu_count()) as pool:
-        for _ in pool.imap(decode, sorted(Path(sys.argv[1]).iterdir()), chunksize=4):
+        for _ in pool.imap(decode, sorted(Path(sys.argv[1]).iterdir()), chunksize=int(sys.argv[3])):
             pass
 """
 
@@ -192,12 +193,13 @@ def measure(options: argparse.Namespace, work: Path) -> dict[str, Measured]:
         assert target.read_text().count("\n") == count + 1
         return result
 
-    for name, script in (("keras_loop.py", KERAS_LOOP), ("pillow_drafts.py", PILLOW_DRAFTS)):
+    for name, script in (("keras_loop.py", KERAS_LOOP), ("pillow.py", PILLOW)):
         (work / name).write_text(script)
     keras = [sys.executable, work / "keras_loop.py", run_of_keras / KERAS_MODEL, pngs, str(options.keras)]
     loop = subprocess.run(keras, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
-    pillow = [sys.executable, work / "pillow_drafts.py", photos, str(LEAST_SIDE)]
-    run(pillow, options.photos)  # fills the file cache
+    pillow = [sys.executable, work / "pillow.py"]
+    drafts, decoding = [*pillow, photos, str(LEAST_SIDE), "4"], [*pillow, many, str(LEAST_SIDE), "64"]
+    run(drafts, options.photos)  # fills the file cache
     before = (
         {"numbers before": predict(numbers, options.numbers, "--many", python=options.before)}
         if options.before
@@ -209,8 +211,9 @@ def measure(options: argparse.Namespace, work: Path) -> dict[str, Measured]:
         "28x28 PNGs": predict(pngs, options.pngs),
         "Keras loop": Measured(options.keras, round(float(loop), 3)),
         "phone JPEGs": predict(photos, options.photos),
-        "Pillow drafts": run(pillow, options.photos),
+        "Pillow drafts": run(drafts, options.photos),
         "more PNGs": predict(many, options.many),
+        "Pillow PNGs": run(decoding, options.many),
     }
 
 
@@ -237,6 +240,7 @@ def main() -> None:
     summary = {
         "times_the_keras_loop": round(results["28x28 PNGs"].rate / results["Keras loop"].rate, 1),
         "share_of_pillow_drafts": round(results["phone JPEGs"].rate / results["Pillow drafts"].rate, 3),
+        "share_of_pillow_pngs": round(results["more PNGs"].rate / results["Pillow PNGs"].rate, 3),
         "more_mb_for_more_pngs": round(
             (results["more PNGs"].peak_mb or 0) - (results["28x28 PNGs"].peak_mb or 0), 1
         ),
@@ -244,6 +248,7 @@ def main() -> None:
     print(
         f"{summary['times_the_keras_loop']} times as fast as the Keras loop,"
         f" {summary['share_of_pillow_drafts']:.0%} of the rate of Pillow's drafts,"
+        f" {summary['share_of_pillow_pngs']:.0%} of that of its PNGs,"
         f" {summary['more_mb_for_more_pngs']:+} MB for {options.many:,} pictures over {options.pngs:,}."
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digitcli.data import synthetic
-from digitcli.detector import line_network, line_training
+from digitcli.detector import line_network, line_training, making
 from digitcli.detector.line_examples import Example, number_examples
 from digitcli.detector.line_views import view
 from digitcli.reading import line
@@ -51,6 +52,24 @@ def test_a_reader_of_numbers_learns_from_numbers() -> None:
     digits = [sum(sign.isdigit() for sign in example.text) for example in drawn]
     assert sum(count > 1 for count in digits) > 0.7 * len(drawn)
     assert 0 < sum(count == 0 for count in digits) < 0.15 * len(drawn)
+
+
+def test_a_gradient_that_is_not_finite_is_passed_over() -> None:
+    def loss(model: Any, part: Any, batch: Any) -> Any:
+        return line_training.tf.reduce_sum(model(part[0]))
+
+    good, bad = np.ones((2, 3), np.float32), np.full((2, 3), np.inf, np.float32)
+    layers = line_training.keras.layers
+
+    def build(normalization: Any = None, dtype: str | None = None) -> Any:
+        seen = layers.Input((3,))
+        return line_training.keras.Model(seen, layers.Dense(1)(seen))
+
+    signature = [line_training.tf.TensorSpec((None, 3), line_training.tf.float32)]
+    schedule = making.Schedule(0.1, 1, 0.5, 0.5)
+    batches = iter([(good,), (bad,), (good,)])
+    model = making.train(build, batches, loss, signature, schedule, 3, lambda done, total: None)
+    assert all(np.isfinite(weights).all() for weights in model.get_weights())
 
 
 def test_training_reads_what_it_is_shown_and_says_nothing_where_there_is_nothing(

@@ -93,7 +93,11 @@ def train(
                 lost = loss(model, part, batch)
             outcomes.append([*tape.gradient(lost, model.trainable_variables), *seen(normalizing)])
         sums = [tf.add_n(each) for each in zip(*outcomes, strict=True)]
-        optimizer.apply(sums[: len(model.trainable_variables)], model.trainable_variables)
+        gradients = sums[: len(model.trainable_variables)]
+        # One that is not finite would spoil all weights for good.
+        is_finite = tf.math.is_finite(tf.linalg.global_norm(gradients))
+        gradients = [tf.where(is_finite, each, tf.zeros_like(each)) for each in gradients]
+        optimizer.apply(gradients, model.trainable_variables)
         follow(normalizing, sums[len(model.trainable_variables) :], PARTS)
         for average, variable in zip(averages, model.weights, strict=True):
             average.assign(kept * average + (1 - kept) * tf.cast(variable, average.dtype))

@@ -96,14 +96,15 @@ class Looks:
     def _view(self, window: Box, lean: float, model: Path) -> View:
         look = window, lean, model
         if look not in self._views:
-            self._views[look] = View(window, read(self._strip(window, lean), model))
+            self._views[look] = View(window, read(self.strip(window, lean), model))
         return self._views[look]
 
-    def _strip(self, window: Box, lean: float) -> NDArray[np.uint8]:
+    def strip(self, window: Box, lean: float = 0.0) -> NDArray[np.uint8]:
+        """A window as the readers see it: (HEIGHT, width) uint8, 0 paper to 255 ink."""
         way = window, lean
         if way not in self._strips:
             self._strips[way] = (
-                leaning(self._strip(window, 0.0), lean) if lean else strip(grey(cropped(self.image, window)))
+                leaning(self.strip(window), lean) if lean else strip(grey(cropped(self.image, window)))
             )
         return self._strips[way]
 

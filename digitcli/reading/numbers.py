@@ -11,7 +11,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from digitcli.reading import line, many
 from digitcli.reading.digit import Digit, cutting
 from digitcli.reading.edges import reaches_edge
 from digitcli.reading.expect import ANY, Expect
+from digitcli.reading.find import Found
 from digitcli.reading.likelihood import Probabilities, calibrated
 from digitcli.reading.line import Looks, View
 from digitcli.reading.transcript import (
@@ -33,6 +34,7 @@ from digitcli.reading.transcript import (
     likeliest,
     likelihoods,
 )
+from digitcli.reading.words import find_words, painted_over, without
 
 _TALL = 0.3
 """Of the picture's height, from which on a line of digits is all there is, and the whole picture is read."""
@@ -98,6 +100,9 @@ _UNFIT = 0.05
 _HARDLY = 1e-4
 """Share of all that fits, below which the picture is none of what is expected."""
 
+_BESIDE_WORDS = 0.7
+"""Share of the numbers beside printed words that are right, of those that all are sure of."""
+
 _LEAST = 1e-12
 """Probability of all texts together where there is none."""
 
@@ -125,13 +130,22 @@ def read_numbers(image: Image.Image, probabilities: Probabilities, expect: Expec
 
     probabilities: a classifier, (n, 28, 28) uint8 to (n, 10). expect: what is known of each number.
     """
-    boxes = many.find_closely(image)
-    looks = Looks(image)
-    if at_once := _all_at_once(looks, many.found_at_once(image, boxes), expect):
+    looks, found = Looks(image), many.find_closely(image)
+    if at_once := _all_at_once(looks, found, expect):
         return at_once
-    rows, whole = _lines(image, many.read_many(image, probabilities, boxes))
-    numbers = (_number(looks, row, whole, expect) for row in rows)
-    return [each for each in numbers if each.digits]
+    if words := find_words(looks, found):
+        image, found = painted_over(image, words), without(found, words)
+        looks = Looks(image)
+        if at_once := _all_at_once(looks, found, expect):
+            return _beside_words(at_once)
+    rows, whole = _lines(image, many.read_many(image, probabilities, found))
+    numbers = [_number(looks, row, whole, expect) for row in rows]
+    return [each for each in (_beside_words(numbers) if words else numbers) if each.digits]
+
+
+def _beside_words(numbers: Sequence[Number]) -> list[Number]:
+    """The same, less sure: a letter of the words may have been taken for a digit all the same."""
+    return [replace(each, confidence=each.confidence * _BESIDE_WORDS) for each in numbers]
 
 
 def _lines(image: Image.Image, rows: list[list[Digit]]) -> tuple[list[list[Digit]], bool]:
@@ -141,12 +155,13 @@ def _lines(image: Image.Image, rows: list[list[Digit]]) -> tuple[list[list[Digit
     return rows, whole
 
 
-def _all_at_once(looks: Looks, found: list[list[Digit]], expect: Expect) -> list[Number]:
+def _all_at_once(looks: Looks, found: Found, expect: Expect) -> list[Number]:
     """The numbers if something was found and each line of it is read at once; else none."""
-    if not found:
+    at_once = many.found_at_once(looks.image, found)
+    if not at_once:
         return []
     numbers = []
-    rows, whole = _lines(looks.image, found)
+    rows, whole = _lines(looks.image, at_once)
     for row in rows:
         number = _at_once(looks, row, whole, expect)
         if number is None:

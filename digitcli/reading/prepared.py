@@ -50,7 +50,7 @@ def prepared(sources: Sequence[Source]) -> dict[int, Pixels]:
 def _pixels(source: Source) -> Pixels | None:
     match source.content:
         case np.ndarray() as pixels:
-            return pixels
+            return pixels if pixels.shape == (SIDE, SIDE) else None
         case bytes() as content:
             return _decoded(content)
         case str() as path:
