@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcli.exporting.formats import tflite
-
 _BLOCK = 2
 """Pixels on the side of a block, and the stride of the convolutions meant."""
 
@@ -23,11 +21,11 @@ _KERNEL = [5, 5, 1]
 """Height, width and channels of theirs."""
 
 
-def in_blocks(file: bytes) -> bytes:
-    """A .tflite file whose strided convolutions of one channel look at blocks of pixels, if it has such."""
-    from ai_edge_litert import schema_py_generated as schema
+def in_blocks(model: Any, schema: Any) -> None:
+    """Has strided convolutions of one channel look at blocks of pixels, if there are such.
 
-    model = schema.ModelT.InitFromPackedBuf(file, 0)
+    model: a `ModelT`, changed in place. schema: LiteRT's, `ai_edge_litert.schema_py_generated`.
+    """
     (graph,) = model.subgraphs
     blocks: dict[int, int] = {}  # the tensors of blocks, by those of pixels
     kernels: set[int] = set()
@@ -50,7 +48,6 @@ def in_blocks(file: bytes) -> bytes:
         values = over_blocks(buffer.data.view(np.int8).reshape(kernel_tensor.shape))
         kernel_tensor.shape = np.array(values.shape, np.int32)
         buffer.data = values.ravel().view(np.uint8)
-    return tflite.packed(model)
 
 
 def over_blocks(kernel: NDArray[np.int8]) -> NDArray[np.int8]:

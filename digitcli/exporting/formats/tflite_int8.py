@@ -30,6 +30,8 @@ def write(material: Material, path: Path) -> None:
 
     The ranges of the activations are those that the material's pictures bring about (Jacob et al. 2018).
     """
+    from ai_edge_litert import schema_py_generated as schema
+
     tf = import_tensorflow()
 
     def run(converter: Any) -> bytes:
@@ -39,7 +41,9 @@ def write(material: Material, path: Path) -> None:
             debugger = tf.lite.experimental.QuantizationDebugger(
                 converter=converter, debug_dataset=converter.representative_dataset, debug_options=options
             )
-        return slim(in_blocks(debugger.get_nondebug_quantized_model()))
+        model = schema.ModelT.InitFromPackedBuf(debugger.get_nondebug_quantized_model(), 0)
+        in_blocks(model, schema)
+        return slim(tflite.packed(model))
 
     path.write_bytes(tflite.convert(material, run))
 
