@@ -11,6 +11,7 @@ from tiny_models import IMAGES, material
 
 from digitcli import classifiers
 from digitcli.exporting.formats import tflite_int8
+from digitcli.exporting.in_blocks import in_blocks
 from digitcli.models import ModelSpec, build, ensemble
 
 SMALL = ModelSpec(channels=(4, 8))
@@ -46,3 +47,12 @@ def test_it_gives_the_same_answers_to_the_last_bit(
     )
     assert np.ptp(in_pixels, axis=0).max() > 0.01  # it tells pictures apart
     np.testing.assert_array_equal(in_blocks, in_pixels)
+
+
+def test_a_network_with_loops_whose_bodies_are_graphs_of_their_own_is_written_too(tmp_path: Path) -> None:
+    tflite_int8.write(material(build(SMALL)), tmp_path / "small.tflite")
+    model = schema.ModelT.InitFromPackedBuf((tmp_path / "small.tflite").read_bytes(), 0)
+    model.subgraphs.append(schema.SubGraphT())
+    before = len(model.subgraphs[0].operators)
+    in_blocks(model, schema)  # which finds nothing more to do
+    assert len(model.subgraphs[0].operators) == before

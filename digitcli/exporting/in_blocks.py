@@ -26,7 +26,7 @@ def in_blocks(model: Any, schema: Any) -> None:
 
     model: a `ModelT`, changed in place. schema: LiteRT's, `ai_edge_litert.schema_py_generated`.
     """
-    (graph,) = model.subgraphs
+    graph = model.subgraphs[0]  # others are bodies of loops
     blocks: dict[int, int] = {}  # the tensors of blocks, by those of pixels
     kernels: set[int] = set()
     operators = []
@@ -43,14 +43,14 @@ def in_blocks(model: Any, schema: Any) -> None:
         operators.append(operator)
     graph.operators = operators
     for index in kernels:
-        kernel_tensor = graph.tensors[index]
-        buffer = model.buffers[kernel_tensor.buffer]
-        values = over_blocks(buffer.data.view(np.int8).reshape(kernel_tensor.shape))
-        kernel_tensor.shape = np.array(values.shape, np.int32)
+        tensor = graph.tensors[index]
+        buffer = model.buffers[tensor.buffer]
+        values = _over_blocks(buffer.data.view(np.int8).reshape(tensor.shape))
+        tensor.shape = np.array(values.shape, np.int32)
         buffer.data = values.ravel().view(np.uint8)
 
 
-def over_blocks(kernel: NDArray[np.int8]) -> NDArray[np.int8]:
+def _over_blocks(kernel: NDArray[np.int8]) -> NDArray[np.int8]:
     """Weights (filters, 5, 5, 1) for pixels, with stride 2, to (filters, 3, 3, 4) for blocks, with stride 1.
 
     Of an even number of pixels, one row above and two below are padded: so the kernel begins with the second
@@ -74,6 +74,7 @@ def _sees_pixels(operator: Any, model: Any, schema: Any) -> bool:
         and kernel.shape[1:].tolist() == _KERNEL
         and options.strideH == options.strideW == _BLOCK
         and options.padding == schema.Padding.SAME
+        and pixels.shapeSignature is not None  # as of any number of pictures
         and not (pixels.shape[1:3] % _BLOCK).any()
     )
 

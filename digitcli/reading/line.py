@@ -65,6 +65,11 @@ class View:
     window: Box
     columns: NDArray[np.float32]
 
+    def across(self, column: float) -> float:
+        """Where a column of the answer is on the picture, in its pixels."""
+        left, _, right, _ = self.window
+        return left + column / len(self.columns) * (right - left)
+
     @cached_property
     def digits(self) -> NDArray[np.float32]:
         """(n, 11): of a number's digits, and of none."""

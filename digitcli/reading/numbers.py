@@ -338,9 +338,7 @@ def _with_what_was_missed(
         )
         (view,) = looks.views([window], line.UPRIGHT, line.MODELS[:1])
         places = aligned(view.columns, greedy(view.columns))
-        middles = [
-            _across(view, (place.first + place.last + 1) / 2) for place in places if place.sign in _OF_A_LINE
-        ]
+        middles = [view.across(place.middle) for place in places if place.sign in _OF_A_LINE]
         before = min(middles, default=left) < left - _ASIDE * tall
         after = max(middles, default=right) > right + _ASIDE * tall
         if not before and not after:
@@ -369,7 +367,7 @@ def _placed(
 
     together: how sure all of them are, of which none is less sure.
     """
-    middles = [_across(view, (place.first + place.last + 1) / 2) for view, place in marked]
+    middles = [view.across(place.middle) for view, place in marked]
     tall = float(np.median([digit.box[3] for digit in found])) if found else 0.0
     top = float(np.median([digit.box[1] for digit in found])) if found else 0.0
     as_found = [place.sign for _, place in marked] == [str(digit.digit) for digit in found]
@@ -403,9 +401,3 @@ def _near(found: Sequence[Digit], middle: float, sign: str) -> list[Digit]:
         for digit in found
         if digit.box[0] <= middle <= digit.box[0] + digit.box[2] and str(digit.digit) == sign
     ]
-
-
-def _across(view: View, column: float) -> float:
-    """Where a column of the answer is on the picture, in its pixels."""
-    left, _, right, _ = view.window
-    return left + column / len(view.columns) * (right - left)

@@ -131,6 +131,11 @@ class Place:
     first: int
     last: int
 
+    @property
+    def middle(self) -> float:
+        """Of it, in columns."""
+        return (self.first + self.last + 1) / 2
+
 
 def aligned(columns: Floats, text: str) -> list[Place]:
     """Where each sign of a text most likely stands.

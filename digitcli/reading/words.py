@@ -87,9 +87,7 @@ class _Token:
         """Whether what was read as digits among its letters are letters, too."""
         signs = "".join(place.sign for place in self.places)
         digits = [sign for sign in signs if sign.isdigit()]
-        if LETTER not in signs or not digits:
-            return False
-        if not set(digits) <= _LIKE_LETTERS:
+        if LETTER not in signs or not digits or not set(digits) <= _LIKE_LETTERS:
             return False
         within = signs[signs.index(LETTER) : signs.rindex(LETTER)]
         if len(digits) <= _FEW and sum(map(str.isdigit, within)) == len(digits):
@@ -105,19 +103,20 @@ def _tokens(places: Sequence[Place], ink: NDArray[np.uint8], tall: float) -> lis
     runs = np.split(blank, np.flatnonzero(np.diff(blank) > 1) + 1) if blank.size else []
     spaces = [(int(run[0]), int(run[-1]) + 1) for run in runs if len(run) >= _SPACE * unit]
     starts, ends = [0, *(end for _, end in spaces)], [*(start for start, _ in spaces), ink.shape[1]]
-    middles = [STEP * (place.first + place.last + 1) / 2 for place in places]
     tokens = []
-    for start, end, before, after in zip(starts, ends, [0, *ends], [*starts[1:], ink.shape[1]], strict=False):
-        low, high = (before + start) / 2 if start else 0, (end + after) / 2 if after > end else ink.shape[1]
-        its = [place for place, middle in zip(places, middles, strict=True) if low <= middle < high]
-        if its:
-            tokens.append(_Token(its, (end - start) / unit))
+    borders = [(start + end) / 2 for start, end in spaces]
+    within = np.searchsorted(borders, [STEP * place.middle for place in places], side="right")
+    for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        its = [place for place, token in zip(places, within, strict=True) if token == index]
+        tokens.append(_Token(its, (end - start) / unit))
     return tokens
 
 
 def _read(token: _Token) -> list[Place]:
     """The signs of a token, of a word only its letters."""
-    return [place for place in token.places if not (token.is_word and place.sign.isdigit())]
+    if not token.is_word:
+        return token.places
+    return [place for place in token.places if not place.sign.isdigit()]
 
 
 def _spans(
@@ -125,7 +124,6 @@ def _spans(
 ) -> list[tuple[float, float]]:
     """From where to where words reach in a row, between the digits that are read in it."""
     left, _, right, _ = view.window
-    step = (right - left) / len(view.columns)
     spans = []
     start, seen = float(left), False
     for place in places:
@@ -133,8 +131,7 @@ def _spans(
             share = view.columns[place.first : place.last + 1, SIGNS.index(LETTER)].max()
             seen |= bool(share >= _SURE)
         elif place.sign.isdigit():
-            middle = left + step * (place.first + place.last + 1) / 2
-            first, last = _extent(middle, boxes, tall)
+            first, last = _extent(view.across(place.middle), boxes, tall)
             if seen:
                 spans.append((start, first))
             start, seen = last, False
