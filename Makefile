@@ -3,7 +3,7 @@ BIN := .venv/bin
 
 SECONDS ?= 600
 
-.PHONY: run test test-slow test-all test-without-tensorflow lint audit fuzz typefaces line-reader docs clean
+.PHONY: run test test-slow test-all test-without-tensorflow lint audit fuzz typefaces line-words docs clean
 
 # Train, evaluate, and read the example pictures. Real MNIST is used where it is found or can be
 # downloaded (DIGITCLI_DATA=folder says where it is), digits drawn by digitcli itself otherwise.
@@ -49,10 +49,10 @@ typefaces: .venv/bin/python
 	npm install --no-audit --no-fund --ignore-scripts --prefix build/typefaces \
 	  $$($(BIN)/python -c 'from digitcli.simulator.typefaces import packages; print(*packages())')
 
-# assets/line.tflite anew: it learnt from the simulator of then, whose lines today's readers lack.
-line-reader: .venv/run
+# assets/line-words.tflite anew: most of its lines are drawn by the simulator of then, which had other hands.
+line-words: .venv/run typefaces
 	rm -rf build/then && git worktree prune && git worktree add build/then 4fe2517
-	cd build/then && ../../$(BIN)/python -m digitcli.detector lines ../../digitcli/assets/line.tflite
+	DIGITCLI_TYPEFACES=build/typefaces $(BIN)/python -m digitcli.detector words digitcli/assets/line-words.tflite --older build/then
 	git worktree remove --force build/then
 
 # The site, in build/site.

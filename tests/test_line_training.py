@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,18 +13,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import digitcli
 from digitcli.data import synthetic
-from digitcli.detector import line_network, line_training, making
-from digitcli.detector.line_examples import Example, number_examples
+from digitcli.data.load import load
+from digitcli.detector import line_network, line_training, making, older
+from digitcli.detector.line_examples import Example, examples_among_words, number_examples
 from digitcli.detector.line_views import view
+from digitcli.errors import DataError
 from digitcli.reading import line
 from digitcli.reading.strip import HEIGHT, STEP, strip
-from digitcli.reading.transcript import SIGNS, greedy, softmax
+from digitcli.reading.transcript import LETTER, SIGNS, greedy, softmax
 
 REAL = synthetic.generate(400, seed=2)
 
 
-@pytest.mark.parametrize("what", ["lines", "numbers"])
+@pytest.mark.parametrize("what", ["lines", "words", "numbers"])
 def test_the_command_writes_a_reader_that_takes_lines_of_any_width(tmp_path: Path, what: str) -> None:
     made = tmp_path / "line.tflite"
     command = [sys.executable, "-m", "digitcli.detector", what, str(made), "--data", "synthetic"]
@@ -52,6 +56,34 @@ def test_a_reader_of_numbers_learns_from_numbers() -> None:
     digits = [sum(sign.isdigit() for sign in example.text) for example in drawn]
     assert sum(count > 1 for count in digits) > 0.7 * len(drawn)
     assert 0 < sum(count == 0 for count in digits) < 0.15 * len(drawn)
+
+
+def test_one_reader_learns_from_numbers_among_words() -> None:
+    plain, among = (
+        sum(LETTER in example.text and any(map(str.isdigit, example.text)) for example in drawn)
+        for drawn in (
+            line_training.draw(REAL, 5, 250),
+            line_training.draw(REAL, 5, 250, kind=examples_among_words),
+        )
+    )
+    assert among > 3 * plain > 0
+
+
+def test_another_digitcli_draws_older_lines() -> None:
+    repository = Path(digitcli.__file__).parents[1]
+    drawn = older.lines(repository, "synthetic", 5, 3)
+    again = line_training.draw(load("synthetic").train, 5, 3)
+    assert [example.text for example in drawn] == [example.text for example in again]
+    assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(drawn, again, strict=True))
+
+
+def test_another_digitcli_that_draws_nothing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"^{re.escape(str(tmp_path))}: is no checkout of digitcli"):
+        older.lines(tmp_path, "synthetic", 5, 3)
+    (tmp_path / "digitcli").mkdir()
+    (tmp_path / "digitcli" / "__init__.py").write_text("raise SystemExit(1)")
+    with pytest.raises(DataError, match=f"^{re.escape(str(tmp_path))}: its digitcli did not draw lines"):
+        older.lines(tmp_path, "synthetic", 5, 3)
 
 
 def test_a_gradient_that_is_not_finite_is_passed_over() -> None:

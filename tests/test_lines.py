@@ -83,13 +83,25 @@ def test_a_digit_of_which_half_is_in_view_counts_and_a_neighbour_s_tail_does_not
     assert lines._seen(written, 0, round(left)) == ""
 
 
-@pytest.mark.parametrize("write", [texts.amount, texts.number, texts.sum_, texts.with_words])
+@pytest.mark.parametrize("write", [texts.amount, texts.number, texts.sum_, texts.with_letters])
 def test_texts_hold_digits(write: object) -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):
         text = write(rng)  # type: ignore[operator]
         assert any(each.isdigit() for each in text)
         assert set(text) <= set(SIGNS)
+
+
+def test_a_number_among_words_stands_apart_and_a_run_of_words_is_one_letter() -> None:
+    rng = np.random.default_rng(0)
+    texts_ = [texts.among_words(rng) for _ in range(200)]
+    assert set("".join(texts_)) <= {*SIGNS, " "}
+    assert sum(any(sign.isdigit() for sign in text) for text in texts_) > 150
+    written = lines._write("?? ? 45 ?", np.random.default_rng(3), None)
+    assert written.text == "???45?"
+    assert lines._seen(written, 0, written.ink.shape[1]) == "?45?"
+    gaps = np.subtract(written.lefts[1:], written.rights[:-1])
+    assert min(gaps[[1, 2, 4]]) > max(gaps[[0, 3]])
 
 
 def test_what_has_no_digit_has_none() -> None:

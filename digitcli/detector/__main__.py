@@ -1,6 +1,6 @@
-"""Makes the networks that read pictures: `python -m digitcli.detector boxes|lines|numbers|close-ups OUTPUT`.
+"""Makes the networks that read pictures: `python -m digitcli.detector WHAT OUTPUT`.
 
-Each takes an hour or an hour and a half on two cores.
+WHAT is boxes, lines, words, numbers or close-ups. Each takes an hour or an hour and a half on two cores.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from digitcli.detector import (
     line_network,
     line_training,
     network,
+    older,
     training,
 )
 from digitcli.detector.blocks import in_8_bits
-from digitcli.detector.line_examples import number_examples
+from digitcli.detector.line_examples import Example, examples_among_words, number_examples
 from digitcli.errors import DataError, DigitcliError
 from digitcli.output import Output
 from digitcli.system.files import atomic_path, write_durably
@@ -56,6 +57,29 @@ def lines(
 ) -> None:
     """Draws lines of writing, and trains the network that reads these."""
     draw, train = line_training.draw, line_training.train
+    _make(draw, train, line_network.to_litert, "lines", output, data, count, steps, seed)
+
+
+@app.command()
+def words(
+    output: File,
+    older_code: Annotated[
+        Path | None, typer.Option("--older", help=f"A checkout of {older.COMMIT}, which draws other lines.")
+    ] = None,
+    data: Data = "mnist",
+    count: Annotated[int, typer.Option(min=1, help="Of lines that are drawn.")] = line_training.AMONG_WORDS,
+    steps: Steps = line_training.STEPS,
+    seed: int = 0,
+) -> None:
+    """Draws lines in which words stand, and trains a network that reads these and the older ones."""
+
+    def draw(*how: Any) -> tuple[list[Example], list[Example]]:
+        others = older.lines(older_code, data, seed, line_training.OLDER) if older_code else []
+        return partial(line_training.draw, kind=examples_among_words)(*how), others
+
+    def train(drawn: tuple[list[Example], list[Example]], *how: Any) -> Any:
+        return line_training.train_with_older(*drawn, *how)
+
     _make(draw, train, line_network.to_litert, "lines", output, data, count, steps, seed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from digitcli.detector.drawing import Chunk, of_chunk
 from digitcli.reading.strip import grey, strip
 from digitcli.simulator import NOT_DIGITS, not_digits, picture
 from digitcli.simulator.hands import LETTER, Bank
-from digitcli.simulator.lines import NUMBERS, line
+from digitcli.simulator.lines import ALL, NUMBERS, WORDS, line
 
 OF_PAGES, WITHOUT = 0.15, 0.03
 """Shares of the lines that are cut out of pictures of the simulator's kinds, and of such without a digit."""
@@ -48,6 +49,11 @@ def number_examples(chunk: Chunk) -> list[Example]:
     return of_chunk(_number, chunk)
 
 
+def examples_among_words(chunk: Chunk) -> list[Example]:
+    """Numbers among words, and words alone, half of the time."""
+    return of_chunk(partial(_example, shares=WORDS), chunk)
+
+
 def _number(rng: np.random.Generator, bank: Bank) -> Example:
     if rng.uniform() < OF_PAGES:
         return _of_page(rng, single=_SINGLE_OF_NUMBERS)
@@ -55,7 +61,7 @@ def _number(rng: np.random.Generator, bank: Bank) -> Example:
     return Example(strip(drawn.pixels), drawn.text)
 
 
-def _example(rng: np.random.Generator, bank: Bank) -> Example:
+def _example(rng: np.random.Generator, bank: Bank, shares: tuple[float, ...] = ALL) -> Example:
     choice = rng.uniform()
     if choice < OF_PAGES:
         return _of_page(rng)
@@ -63,7 +69,7 @@ def _example(rng: np.random.Generator, bank: Bank) -> Example:
         what = NOT_DIGITS[rng.integers(len(NOT_DIGITS))]
         drawn = not_digits(what, rng, known_kinds(TALLEST), tallest=TALLEST)
         return Example(strip(grey(opened(drawn.image))), LETTER if what in ("letter", "scribble") else "")
-    drawn_line = line(rng, bank)
+    drawn_line = line(rng, bank, shares)
     return Example(strip(drawn_line.pixels), drawn_line.text)
 
 

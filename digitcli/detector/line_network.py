@@ -23,8 +23,8 @@ layers = keras.layers
 FILTERS = (24, 32, 56, 96)
 """Of the convolutions at a half, a half, a quarter and an eighth of the height."""
 
-CONTEXT, CONTEXT_OF_NUMBERS = 192, 152
-"""Of those along the line; of the reader that learns from numbers only, which is the smaller one."""
+CONTEXT, CONTEXT_OF_WORDS, CONTEXT_OF_NUMBERS = 192, 176, 152
+"""Of those along the line; fewer, to save space, in those that learn from words and from numbers only."""
 
 REACH = (3, 5, 5)
 """Columns that each of these sees; dilated ones would not be exported for any width."""

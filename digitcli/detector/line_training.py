@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,14 +22,21 @@ from digitcli.system.tensorflow_setup import import_tensorflow
 tf = import_tensorflow()
 import keras  # noqa: E402  (after TensorFlow has been told to be quiet)
 
-LINES, NUMBERS = 160_000, 125_000
-"""That are drawn: of all kinds, or numbers only."""
+LINES, NUMBERS, AMONG_WORDS, OLDER = 160_000, 125_000, 60_000, 100_000
+"""That are drawn: of all kinds, numbers only, or those in which words stand and, beside them, older ones."""
 
 STEPS, STEPS_OF_NUMBERS = 11_000, 10_000
+AGAIN = 5 / 11
+"""Share of the steps by which a training goes on where older lines are learnt as well, their short ones three
+times as often: what is read tight and alone suffers most from learning words."""
+
+_SHORT = 2
+"""Signs of a short line, at most."""
+
 PIXELS = 64 * 160
 """Columns of a batch: so many lines that their widths come to it."""
 
-LEARNING_RATE, WARM_UP = 0.002, 300
+LEARNING_RATE, RATE_AGAIN, WARM_UP = 0.002, 0.0012, 300
 
 COOLED = 0.12
 """Of the learning rate that is left at the end: what goes on cooling fits the simulator, not the world."""
@@ -60,13 +66,37 @@ def train(
     steps: int = STEPS,
     on_progress: Progress = lambda done, total: None,
     context: int = line_network.CONTEXT,
+    begun: Any = None,
 ) -> Any:
-    """A keras.Model as from `line_network.build`, which see, trained on views of the lines."""
+    """A keras.Model as from `line_network.build`, which see, trained on views of the lines.
+
+    begun: the same, to go on from.
+    """
     keras.utils.set_random_seed(seed)
-    schedule = Schedule(LEARNING_RATE, WARM_UP, COOLED, AVERAGED)
+    schedule = Schedule(LEARNING_RATE if begun is None else RATE_AGAIN, WARM_UP, COOLED, AVERAGED)
     signature = tf.TensorSpec((None, HEIGHT, None), tf.uint8), tf.TensorSpec((None, None), tf.int32)
-    build = partial(line_network.build, context=context)
+
+    def build(**how: Any) -> Any:
+        model = line_network.build(context=context, **how)
+        if begun is not None:
+            model.set_weights(begun.get_weights())
+        return model
+
     return making.train(build, _batches(drawn, seed), _part_loss, signature, schedule, steps, on_progress)
+
+
+def train_with_older(
+    drawn: Sequence[Example],
+    older: Sequence[Example],
+    seed: int,
+    steps: int = STEPS,
+    on_progress: Progress = lambda done, total: None,
+) -> Any:
+    """As `train`, on lines among words and on older ones, which may be none; and then AGAIN."""
+    lines, context = [*older, *drawn], line_network.CONTEXT_OF_WORDS
+    short = [example for example in older if len(example.text) <= _SHORT]
+    begun = train(lines, seed, steps, on_progress, context)
+    return train(lines + 2 * short, seed + 1, max(1, round(AGAIN * steps)), on_progress, context, begun)
 
 
 def _part_loss(model: Any, part: Sequence[Any], batch: Sequence[Any]) -> Any:

@@ -61,7 +61,7 @@ err together."""
 _LEARNT = 2.0
 """Power of the probabilities of a classifier that has learnt somebody's own digits, which it is used for."""
 
-_NONE = {False: 7.0, True: 1.8}
+_NONE = {False: 7.0, True: 1.3}
 """Odds of there being no digit among what is doubtful at first sight and, true, where ink is cut off as well,
 against those among all pictures."""
 

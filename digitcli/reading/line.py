@@ -1,7 +1,7 @@
 """The line readers: networks that read all that is written in a line, from its grey pixels.
 
-They learnt from different hands, one also from typefaces of handwriting, and so err in different places. A
-third one learnt from numbers only, and is heard where there is a number.
+They learnt from different hands, one also from typefaces of handwriting, one from words in print, and so err
+in different places. A third one learnt from numbers only, and is heard where there is a number.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from digitcli.reading.strip import grey, leaning, softened, strip
 from digitcli.reading.transcript import SIGNS, likeliest, of_digits, softmax
 
 MODELS = tuple(
-    Path(__file__).parents[1] / "assets" / name for name in ("line-typefaces.tflite", "line.tflite")
+    Path(__file__).parents[1] / "assets" / name for name in ("line-typefaces.tflite", "line-words.tflite")
 )
+OF_WORDS = MODELS[1]
 OF_NUMBERS = (*MODELS, MODELS[0].with_name("line-numbers.tflite"))
 
-_SOFTENED = {OF_NUMBERS[0]: 0.9, OF_NUMBERS[2]: 0.6}
-"""Pixels by which a network sees a strip out of focus: so it minds grain and broken strokes less, and errs in
-other places than the one that sees it as it is."""
+_SOFTENED = {MODELS[0]: 0.9, OF_WORDS: 0.9, OF_NUMBERS[2]: 0.6}
+"""Pixels by which a network sees a strip out of focus: so it minds grain and broken strokes less."""
 
 UPRIGHT, LEANING = (0.0,), (0.15, -0.15)
 LEANS = UPRIGHT + LEANING

@@ -24,7 +24,7 @@ from digitcli.reading.transcript import LETTER, SIGNS, Place, aligned, greedy
 _BESIDE, _ABOVE = 1.0, 0.2
 """Paper beside and above a row of digits that is looked at with it, in heights of one."""
 
-_SURE = 0.9
+_SURE = 0.5
 """Probability of a letter from which on it is one."""
 
 _SPACE, _FAINT = 0.22, 90
@@ -66,7 +66,7 @@ def find_words(looks: Looks, found: Found) -> list[Box]:
         right, bottom = np.minimum(np.ceil(high), looks.image.size).astype(int).tolist()
         if left >= right or top >= bottom:
             continue
-        (view,) = looks.views([(left, top, right, bottom)], line.UPRIGHT, line.MODELS[:1])
+        (view,) = looks.views([(left, top, right, bottom)], line.UPRIGHT, [line.OF_WORDS])
         if LETTER in (written := greedy(view.columns)):
             places = aligned(view.columns, written)
             tokens = _tokens(places, looks.strip(view.window), tall / (bottom - top))
@@ -77,19 +77,24 @@ def find_words(looks: Looks, found: Found) -> list[Box]:
 
 @dataclass(frozen=True)
 class _Token:
-    """Signs without a space between them. width: of all of them, in heights of a digit."""
+    """Signs without a space between them.
+
+    width: of all of them, in heights of a digit. goes_on: whether the sign before the first is a letter, and
+    may stand for these as well: a run of letters is one sign, spaces and all.
+    """
 
     places: list[Place]
     width: float
+    goes_on: bool
 
     @property
     def is_word(self) -> bool:
         """Whether what was read as digits among its letters are letters, too."""
         signs = "".join(place.sign for place in self.places)
         digits = [sign for sign in signs if sign.isdigit()]
-        if LETTER not in signs or not digits or not set(digits) <= _LIKE_LETTERS:
+        if not (self.goes_on or LETTER in signs) or not digits or not set(digits) <= _LIKE_LETTERS:
             return False
-        within = signs[signs.index(LETTER) : signs.rindex(LETTER)]
+        within = signs[signs.find(LETTER) : signs.rfind(LETTER)]
         if len(digits) <= _FEW and sum(map(str.isdigit, within)) == len(digits):
             return True
         letters = self.width - _WIDE * len(digits)
@@ -107,8 +112,9 @@ def _tokens(places: Sequence[Place], ink: NDArray[np.uint8], tall: float) -> lis
     borders = [(start + end) / 2 for start, end in spaces]
     within = np.searchsorted(borders, [STEP * place.middle for place in places], side="right")
     for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        its = [place for place, token in zip(places, within, strict=True) if token == index]
-        tokens.append(_Token(its, (end - start) / unit))
+        first, last = np.searchsorted(within, (index, index + 1)).tolist()
+        goes_on = first > 0 and places[first - 1].sign == LETTER
+        tokens.append(_Token(list(places[first:last]), (end - start) / unit, goes_on))
     return tokens
 
 

@@ -26,10 +26,18 @@ _JOINING = "012356"
 _OF_NUMBERS, _PLAIN = frozenset("0123456789.,'-"), 3
 """Signs of a line in which all else is a digit, and how many digits that takes."""
 
-ALL = 0.32, 0.43, 0.58, 0.635, 0.77, 0.875
-NUMBERS = 0.5, 0.7, 0.86, 0.94, 1.0, 1.0
-"""Shares of amounts, plain numbers, sums, numbers beside words, none and single digits among lines, each with
-those before it; the rest is one digit of many. Of all kinds of lines, or of numbers, seldom none."""
+ALL = 0.32, 0.43, 0.58, 0.635, 0.635, 0.77, 0.875
+NUMBERS = 0.5, 0.7, 0.86, 0.94, 0.94, 1.0, 1.0
+WORDS = 0.08, 0.16, 0.2, 0.24, 0.74, 0.9, 0.95
+"""Shares of amounts, plain numbers, sums, numbers beside letters and among words, none and single digits in
+lines, each with those before it; the rest is one digit of many. Of all kinds of lines without words beside;
+of numbers, seldom none; of what stands in texts."""
+
+_PRINTED, _WRITTEN = 0.65, 0.85
+"""Shares of lines of words that are printed, and with them those in typefaces of handwriting."""
+
+_SMALLEST, _SMALL_PRINT = 11, 7
+"""Height of digits in pixels, at least; among words."""
 
 Box = tuple[int, int, int, int]
 
@@ -55,6 +63,7 @@ class _Written:
     rights: list[float]
     spread: list[NDArray[np.float64]]
     line: float
+    in_words: bool
 
 
 def line(rng: np.random.Generator, bank: Bank, shares: tuple[float, ...] = ALL) -> Line:
@@ -62,7 +71,7 @@ def line(rng: np.random.Generator, bank: Bank, shares: tuple[float, ...] = ALL) 
 
     shares: as `ALL`.
     """
-    amounts, numbers, sums, with_words, none, single = shares
+    amounts, numbers, sums, with_letters, among_words, none, single = shares
     choice = rng.uniform()
     if choice < amounts:
         return _cut(texts.amount(rng), rng, bank)
@@ -70,8 +79,10 @@ def line(rng: np.random.Generator, bank: Bank, shares: tuple[float, ...] = ALL) 
         return _cut(texts.number(rng), rng, bank)
     if choice < sums:
         return _cut(texts.sum_(rng), rng, bank)
-    if choice < with_words:
-        return _cut(texts.with_words(rng), rng, bank)
+    if choice < with_letters:
+        return _cut(texts.with_letters(rng), rng, bank)
+    if choice < among_words:
+        return _cut(texts.among_words(rng), rng, bank)
     if choice < none:
         return _cut(texts.none(rng), rng, bank)
     if choice < single:
@@ -162,9 +173,11 @@ def _one_of_many(rng: np.random.Generator, bank: Bank | None, *, whole: bool = F
     return replace(pictured, text=digit + tail)
 
 
-def _write(text: str, rng: np.random.Generator, bank: Bank | None) -> _Written:
-    hand = _somebody(text, rng, bank)
-    scribbled = rng.uniform() < 0.3
+def _write(spaced: str, rng: np.random.Generator, bank: Bank | None) -> _Written:
+    words = spaced.split(" ")
+    text = "".join(words)
+    hand = _somebody(spaced, rng, bank)
+    scribbled = rng.uniform() < 0.3 and len(words) == 1
     small_zeros = rng.uniform(0.45, 0.95) if rng.uniform() < 0.3 and not isinstance(hand, Printer) else 1.0
     raised = rng.uniform(0, 1) * (rng.uniform() < 0.4)
     flat = np.exp(rng.uniform(0, 0.6)) if small_zeros < 1 else 1.0
@@ -181,20 +194,22 @@ def _write(text: str, rng: np.random.Generator, bank: Bank | None) -> _Written:
                 up = raised * (1 - small_zeros) * HEIGHT
                 glyph = _widened(glyph, flat)
         elif sign == LETTER:
-            in_word = LETTER * 3 in text and LETTER * 2 in text[max(0, place - 1) : place + 2]
+            in_word = LETTER * 3 in spaced and LETTER * 2 in text[max(0, place - 1) : place + 2]
             glyph = hand.scribble() if scribbled else hand.letter(in_word)
         else:
             glyph = hand.sign(sign)
         glyphs.append((glyph, size, up))
-    return _side_by_side(text, glyphs, hand, rng)
+    starts = set(np.cumsum([len(word) for word in words])[:-1].tolist())
+    return _side_by_side(text, starts, glyphs, hand, rng)
 
 
 def _somebody(text: str, rng: np.random.Generator, bank: Bank | None) -> Writer:
     """Who writes a text, or what prints it."""
     kind = rng.uniform()
-    if kind < (0.35 if text == LETTER else 0.12):
+    printed, written = (_PRINTED, _WRITTEN) if " " in text else (0.35, 0.7) if text == LETTER else (0.12, 0.3)
+    if kind < printed:
         return Printer(rng)
-    if kind < (0.7 if text == LETTER else 0.3) and typefaces.written():
+    if kind < written and typefaces.written():
         return Scribe(rng)
     return Hand(rng, bank if kind < 0.58 else None, in_number=_is_number(text))
 
@@ -212,10 +227,12 @@ def _widened(glyph: Glyph, times: float) -> Glyph:
 
 def _side_by_side(
     text: str,
+    starts: set[int],
     glyphs: list[tuple[Glyph, float, float]],
     hand: Writer,
     rng: np.random.Generator,
 ) -> _Written:
+    """starts: places in the text at which a word begins, after the first."""
     spacing = rng.uniform(-0.12, 0.14) if rng.uniform() < 0.65 else rng.uniform(0.05, 0.45)
     if isinstance(hand, Printer):
         spacing = rng.uniform(0.06, 0.2)
@@ -225,6 +242,7 @@ def _side_by_side(
     jitter = rng.uniform(0, 0.12)
     slope, wobble = rng.normal(0, 0.03), rng.uniform(0, 0.06) * (not isinstance(hand, Printer))
     joined = rng.uniform(0.3, 1) if rng.uniform() < 0.35 else 0.0
+    space = rng.uniform(0.2, 0.7)
     x = 1.5 * HEIGHT
     height = 4 * HEIGHT
     base = 2.6 * HEIGHT
@@ -260,7 +278,9 @@ def _side_by_side(
         x = rights[-1] + HEIGHT * (spacing + rng.normal(0, jitter) + (0.5 if rng.uniform() < 0.02 else 0))
         if round_signs and any(each in "+-×÷=*(" for each in text[index : index + 2]):
             x += HEIGHT * round_signs * rng.uniform(0.5, 1)
-        if LETTER in text[index : index + 2] != 2 * LETTER and rng.uniform() < 0.6:
+        if index + 1 in starts:
+            x += HEIGHT * space
+        elif not starts and LETTER in text[index : index + 2] != 2 * LETTER and rng.uniform() < 0.6:
             x += HEIGHT * rng.uniform(0, 0.8)
         x = max(x, lefts[-1] + 0.25 * HEIGHT * (inner_right - inner_left > 10), lefts[-1] + 10)
     canvas = np.zeros((height, int(max([*rights, 0]) + 2.5 * HEIGHT)), np.uint8)
@@ -271,7 +291,7 @@ def _side_by_side(
         joins = text[index] in _JOINING and text[index + 1] in _DIGITS
         if one and other and joins and rng.uniform() < joined:
             _join(canvas, one[1], other[0], hand, rng)
-    return _Written(canvas, text, lefts, rights, spread, base)
+    return _Written(canvas, text, lefts, rights, spread, base, in_words=bool(starts))
 
 
 def _stamp(canvas: NDArray[np.uint8], ink: NDArray[np.uint8], left: int, top: int) -> None:
@@ -324,7 +344,7 @@ def _pictured(
     below, after = max(0, bottom - canvas.shape[0]), max(0, right - canvas.shape[1])
     canvas = np.pad(canvas, ((above, below), (before, after)))
     ink = canvas[top + above : bottom + above, left + before : right + before]
-    small = log_uniform(11, 60, rng)
+    small = log_uniform(_SMALL_PRINT if written.in_words else _SMALLEST, 60, rng)
     factor = small / HEIGHT
     shape = (max(4, round(ink.shape[0] * factor)), max(4, round(ink.shape[1] * factor)))
     stretch = np.exp(rng.normal(0, 0.1)) if rng.uniform() < 0.4 else 1.0

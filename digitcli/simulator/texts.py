@@ -67,13 +67,40 @@ def none(rng: np.random.Generator) -> str:
     return LETTER * int(rng.integers(2, 10))
 
 
-def with_words(rng: np.random.Generator) -> str:
+def with_letters(rng: np.random.Generator) -> str:
     """A number with letters beside it."""
     return (
         LETTER * int(rng.integers(0, 7))
         + _digits(rng, int(rng.integers(1, 6)))
         + LETTER * int(rng.integers(0, 4))
     )
+
+
+def among_words(rng: np.random.Generator) -> str:
+    """Numbers among words, as on labels, in letters and on screens; at times words alone."""
+    parts = [_word(rng) if rng.uniform() < 0.5 else _item(rng) for _ in range(rng.integers(1, 5))]
+    if rng.uniform() < 0.6:
+        parts[rng.integers(len(parts))] = _item(rng)
+    return " ".join(parts)
+
+
+def _word(rng: np.random.Generator) -> str:
+    return str(LETTER * int(rng.integers(1, 10)) + rng.choice(["", ",", ".", ":"], p=[0.7, 0.1, 0.1, 0.1]))
+
+
+def _item(rng: np.random.Generator) -> str:
+    """A number as it stands among words: a year, a price, a measure, a code."""
+    digits = _digits(rng, int(rng.integers(1, 7)))
+    choice = rng.uniform()
+    if choice < 0.4:
+        return digits
+    if choice < 0.55:
+        return amount(rng)
+    if choice < 0.7:
+        return number(rng)
+    if choice < 0.85:
+        return str(LETTER * int(rng.integers(1, 4)) + rng.choice(["", "", "-"]) + digits)
+    return digits + LETTER * int(rng.integers(1, 4))
 
 
 def _digits(rng: np.random.Generator, count: int) -> str:
