@@ -51,7 +51,8 @@ typefaces: .venv/bin/python
 
 # assets/line-words.tflite anew: most of its lines are drawn by the simulator of then, which had other hands.
 line-words: .venv/run typefaces
-	rm -rf build/then && git worktree prune && git worktree add build/then 4fe2517
+	rm -rf build/then && git worktree prune
+	git worktree add --detach build/then $$($(BIN)/python -c 'from digitcli.detector.older import COMMIT; print(COMMIT)')
 	DIGITCLI_TYPEFACES=build/typefaces $(BIN)/python -m digitcli.detector words digitcli/assets/line-words.tflite --older build/then
 	git worktree remove --force build/then
 

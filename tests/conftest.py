@@ -58,18 +58,8 @@ SLOW_FIXTURES = {"address", "browser"}  # a Ray, and Chromium, which must be sta
 # `tensorflow`. With tests/without_tensorflow/ on PYTHONPATH it is as if it were not.
 WITH_TENSORFLOW = {
     *("cli_train", "close_up_training", "cluster", "detector_training", "line_training", "resume"),
-    *(
-        "teacher",
-        "training",
-        "tune",
-        "workers",
-        "c_export",
-        "cli_export",
-        "exporting",
-        "in_blocks",
-        "page",
-        "strangers",
-    ),
+    *("teacher", "training", "tune", "workers"),
+    *("c_export", "cli_export", "exporting", "in_blocks", "page", "strangers"),
 }
 HAS_TENSORFLOW = find_spec("tensorflow") is not None
 if not HAS_TENSORFLOW:

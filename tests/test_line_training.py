@@ -86,6 +86,32 @@ def test_another_digitcli_that_draws_nothing_is_told(tmp_path: Path) -> None:
         older.lines(tmp_path, "synthetic", 5, 3)
 
 
+def test_a_training_goes_on_from_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_training, "RATE_AGAIN", 0.0)
+    begun = line_network.build()
+    model = line_training.train(line_training.draw(REAL, 5, 20), 3, 1, begun=begun)
+    for one, other in zip(begun.trainable_variables, model.trainable_variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_older_lines_are_learnt_with_the_others_and_then_their_short_ones_more_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trainings: list[tuple[list[str], int, object]] = []
+
+    def train(drawn: list[Example], seed: int, steps: int, *rest: Any) -> str:
+        trainings.append(([example.text for example in drawn], steps, rest[-1]))
+        return "begun"
+
+    monkeypatch.setattr(line_training, "train", train)
+    there = [Example(np.zeros((HEIGHT, 40), np.uint8), text) for text in ("7", "1905", "4.")]
+    line_training.train_with_older([Example(there[0].pixels, "3?")], there, 0, 11)
+    (first, steps, _), (again, more, begun) = trainings
+    assert sorted(first) == sorted(["7", "1905", "4.", "3?"])
+    assert sorted(again) == sorted([*first, "7", "4.", "7", "4."])
+    assert (steps, more, begun) == (11, 5, "begun")
+
+
 def test_a_gradient_that_is_not_finite_is_passed_over() -> None:
     def loss(model: Any, part: Any, batch: Any) -> Any:
         return line_training.tf.reduce_sum(model(part[0]))

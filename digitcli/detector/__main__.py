@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from digitcli.data.digits import Digits
 from digitcli.data.load import load
 from digitcli.detector import (
     close_up_training,
@@ -27,6 +28,7 @@ from digitcli.detector.line_examples import Example, examples_among_words, numbe
 from digitcli.errors import DataError, DigitcliError
 from digitcli.output import Output
 from digitcli.system.files import atomic_path, write_durably
+from digitcli.system.progress import Progress
 
 app = typer.Typer()
 
@@ -73,9 +75,11 @@ def words(
 ) -> None:
     """Draws lines in which words stand, and trains a network that reads these and the older ones."""
 
-    def draw(*how: Any) -> tuple[list[Example], list[Example]]:
+    def draw(
+        real: Digits, seed: int, count: int, on_progress: Progress
+    ) -> tuple[list[Example], list[Example]]:
         others = older.lines(older_code, data, seed, line_training.OLDER) if older_code else []
-        return partial(line_training.draw, kind=examples_among_words)(*how), others
+        return line_training.draw(real, seed, count, on_progress, examples_among_words), others
 
     def train(drawn: tuple[list[Example], list[Example]], *how: Any) -> Any:
         return line_training.train_with_older(*drawn, *how)

@@ -24,10 +24,10 @@ from digitcli.reading.transcript import SIGNS, likeliest, of_digits, softmax
 MODELS = tuple(
     Path(__file__).parents[1] / "assets" / name for name in ("line-typefaces.tflite", "line-words.tflite")
 )
-OF_WORDS = MODELS[1]
+KNOWS_WORDS = MODELS[1]
 OF_NUMBERS = (*MODELS, MODELS[0].with_name("line-numbers.tflite"))
 
-_SOFTENED = {MODELS[0]: 0.9, OF_WORDS: 0.9, OF_NUMBERS[2]: 0.6}
+_SOFTENED = {MODELS[0]: 0.9, KNOWS_WORDS: 0.9, OF_NUMBERS[2]: 0.6}
 """Pixels by which a network sees a strip out of focus: so it minds grain and broken strokes less."""
 
 UPRIGHT, LEANING = (0.0,), (0.15, -0.15)

@@ -66,7 +66,7 @@ def find_words(looks: Looks, found: Found) -> list[Box]:
         right, bottom = np.minimum(np.ceil(high), looks.image.size).astype(int).tolist()
         if left >= right or top >= bottom:
             continue
-        (view,) = looks.views([(left, top, right, bottom)], line.UPRIGHT, [line.OF_WORDS])
+        (view,) = looks.views([(left, top, right, bottom)], line.UPRIGHT, [line.KNOWS_WORDS])
         if LETTER in (written := greedy(view.columns)):
             places = aligned(view.columns, written)
             tokens = _tokens(places, looks.strip(view.window), tall / (bottom - top))
