@@ -92,7 +92,7 @@ def test_forms(recipe: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     target = re.search(r"--output ([\w.-]+)", recipe)
     told = (tmp_path / target[1]).read_text() if target else done.stdout
-    # A field's text, the struck quantity that is told as unsure (whatever is read under the stroke), or a field's box.
+    # A field, the struck quantity that is told as unsure (whatever is read of it), or the box of a field.
     assert any(each in told for each in ("8061975", "120", "three.tif[3]\tquantity", "361\t141\t419\t71"))
 
 
