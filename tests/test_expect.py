@@ -14,8 +14,8 @@ import digitcli
 from digitcli import Expect
 from digitcli.cli import app
 from digitcli.reading.line import View
-from digitcli.reading.numbers import best
 from digitcli.reading.transcript import SIGNS, likeliest, of_digits
+from digitcli.reading.weighing import best
 from digitcli.simulator.typefaces import faces
 
 TEXTS = st.text("0123456789", min_size=1, max_size=8)

@@ -18,8 +18,9 @@ from digitcli.images.ink import Box
 from digitcli.reading import line, many
 from digitcli.reading.digit import Digit
 from digitcli.reading.line import View
-from digitcli.reading.numbers import best, read_numbers
+from digitcli.reading.numbers import read_numbers
 from digitcli.reading.transcript import SIGNS
+from digitcli.reading.weighing import best
 from digitcli.simulator.typefaces import faces
 
 PROBABILITIES = classifiers.load(runs.BUNDLED).probabilities
@@ -165,6 +166,17 @@ def test_the_signs_between_the_digits_are_kept_apart_from_them(text: str) -> Non
     (number,) = read_numbers(written(text), PROBABILITIES)
     assert number.full == text
     assert number.text == "".join(filter(str.isdigit, text))
+
+
+@pytest.mark.parametrize("margin", [10, 40])
+@pytest.mark.parametrize("text", ["24/7", "16/9", "5/8"])
+def test_a_printed_slash_is_no_one_however_much_paper_is_round_it(text: str, margin: int) -> None:
+    font = ImageFont.load_default(48)
+    left, top, right, bottom = font.getbbox(text)
+    image = Image.new("L", (int(right - left) + 2 * margin, int(bottom - top) + 2 * margin), 255)
+    ImageDraw.Draw(image).text((margin - left, margin - top), text, 0, font)
+    (number,) = read_numbers(image, PROBABILITIES)
+    assert number.full == text
 
 
 @pytest.mark.parametrize("text", ["1000", "711", "190"])

@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -43,6 +44,9 @@ _STRONG = 0.6
 _SAMPLE = 160
 """Pixels along the longer side that tell how colours vary."""
 
+_ALIKE = 0.25
+"""Share of a picture's pixels that have one grey level where its paper is clean: no camera leaves so many."""
+
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 """The window that is all of a picture: left, top, right, bottom as shares of its width and height."""
 
@@ -70,6 +74,11 @@ class Light:
     def inverted(self) -> Light:
         """The same for ink that differs to the other side."""
         return replace(self, axis=-self.axis, level=-self.level)
+
+
+def is_clean(image: Image.Image) -> bool:
+    """Whether the paper of a picture, mode L or RGB, is all alike, as where a program has cleared it."""
+    return max(image.convert("L").histogram()) >= _ALIKE * image.width * image.height
 
 
 def even_light(pixels: Pixels) -> Light:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from digitcli.convention import CLASSES
+from digitcli.images import paper
 from digitcli.images.ink import Box, Ink
 from digitcli.images.preprocess import in_28x28
 from digitcli.reading import close_up, line
@@ -50,9 +51,6 @@ less than a digit there, or more."""
 
 _CLEAN = {False: 2.0, True: 0.5}
 """The same on clean paper, for which digit it is: there a digit is cut out as it is."""
-
-_ALIKE = 0.25
-"""Share of a picture's pixels that have one grey level where its paper is clean: no camera leaves so many."""
 
 _IN_LINE, _CLOSE = 0.65, 0.5
 """Powers of the line reader's and the close-up reader's: they learnt from the same simulator, and so at times
@@ -171,7 +169,7 @@ def _together(
     in_line, close = np.mean(looks, axis=0)
     seen = in_line**_IN_LINE * (close + _RULED_OUT) ** _CLOSE
     shares = seen * expected / expected.sum()
-    if one.probabilities is not None and (has_learnt or _is_clean(image)):
+    if one.probabilities is not None and (has_learnt or paper.is_clean(image)):
         # Whether it is a digit is for all to say; which, for who knows the hand, or sees it as it is.
         power, doubt = (_LEARNT, _DOUBT) if has_learnt else (_CLEAN[cut], 0.0)
         which = (row + _DOUBT) ** power * (seen[:CLASSES] + doubt)
@@ -191,11 +189,6 @@ def _cut_out(image: Image.Image) -> NDArray[np.uint8]:
     shown = strip(grey(image))
     ink = shown >= shown.max() / 2
     return in_28x28(Ink((ink * (shown / 255)).astype(np.float32), ink))
-
-
-def _is_clean(image: Image.Image) -> bool:
-    """Whether the paper of a picture, mode L or RGB, is all alike, as where a program has cleared it."""
-    return max(image.convert("L").histogram()) >= _ALIKE * image.width * image.height
 
 
 def _agreement(one: One, looks: list[_Look]) -> float:

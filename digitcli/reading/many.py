@@ -15,6 +15,7 @@ from digitcli.images.boxes import NO_BOXES, in_box, tightened
 from digitcli.images.ink import Box
 from digitcli.reading.bars import without_bars
 from digitcli.reading.beside import may_be_print, without_what_stands_beside
+from digitcli.reading.degrees import are_degrees
 from digitcli.reading.digit import Digit, cutting
 from digitcli.reading.find import GLANCE, LIKELY, Found, distinct, find
 from digitcli.reading.likelihood import Probabilities, seen_twice
@@ -167,10 +168,10 @@ def find_closely(image: Image.Image) -> Found:
 
 
 def _alike(found: Found) -> Found:
-    """Without what is much smaller than the digits: print beside them, as on the axes of a plot."""
+    """Without what is much smaller than the digits, but no degree sign: print beside them, as on an axis."""
     heights = found.boxes[:, 3] - found.boxes[:, 1]
     tallest = heights[found.scores >= LIKELY].max(initial=0)
-    return found.only(heights >= _SMALL * tallest)
+    return found.only((heights >= _SMALL * tallest) | are_degrees(found))
 
 
 def _window(found: Found, size: tuple[int, int]) -> Box | None:

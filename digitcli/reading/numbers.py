@@ -7,37 +7,33 @@ the second is sure enough, the first only finds, and classifies nothing.
 
 from __future__ import annotations
 
-import math
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from digitcli.images import paper
 from digitcli.images.boxes import NO_BOXES
 from digitcli.images.ink import Box
 from digitcli.reading import line, many
+from digitcli.reading.degrees import find_degrees
 from digitcli.reading.digit import Digit, cutting
 from digitcli.reading.edges import reaches_edge
 from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.find import Found
 from digitcli.reading.likelihood import Probabilities, calibrated
 from digitcli.reading.line import Looks, View
-from digitcli.reading.transcript import (
-    LETTER,
-    Place,
-    aligned,
-    greedy,
-    likeliest,
-    likelihoods,
-)
+from digitcli.reading.transcript import LETTER, Place, aligned, greedy, likelihoods, only_digits
+from digitcli.reading.weighing import SETTLED, as_found, best
 from digitcli.reading.words import find_words, painted_over, without
 
 _TALL = 0.3
 """Of the picture's height, from which on a line of digits is all there is, and the whole picture is read."""
+
+_AIRY = 0.6
+"""The same, below which the line readers see only what is near the digits, if the paper is clean."""
 
 _LOW = 160
 """Pixels of height of a picture that may be one line although no digit was found in it."""
@@ -63,48 +59,14 @@ _MISSED = 4
 _ASIDE, _HALF = 0.15, 0.4
 """Distance of the middle of such a digit from those that were found, and half its width, in the same."""
 
-_TRUSTED = {False: 0.9, True: 0.35}
-"""Confidence of the digits found one by one, together, that is believed at most: on pages and, true, in
-pictures cut out round a line, where ink at the edge and patterned paper mislead whoever looks for digits."""
-
-_OTHERWISE = 0.3
-"""Probability of another text where those are wrong."""
-
-_OVERLOOKED = 0.2
-"""Probability that a digit of a page is not found one by one, however sure the others are."""
-
-_SETTLED = 0.9
-"""Share of a number from which on other views of its line changed none of 900."""
-
 _AT_ONCE = 0.95
 """Share of a number from which on one look at it is enough."""
 
 _UNPAIRED = 0.05
 """Weight of a text with a bracket that has no other."""
 
-_UNANIMOUS, _IMPOSSIBLE = 0.6, 1e-9
-"""Weight of the geometric mean of what the views say, and what is left to a text in each of them."""
-
-_EXPECTED, _FITTING = 24, 16
-"""Texts of each length that are searched for what fits, and those that are then considered."""
-
-_POSSIBLE = 1e-4
-"""Probability of a digit in a column from which on such a search follows it."""
-
-_LONGEST_EXPECTED = 40
-"""Digits that such a search follows."""
-
-_UNFIT = 0.05
-"""Weight of what does not fit, since what is known may be wrong of a picture."""
-
-_HARDLY = 1e-4
-"""Share of all that fits, below which the picture is none of what is expected."""
-
 _BESIDE_WORDS = 0.7
 """Share of the numbers beside printed words that are right, of those that all are sure of."""
-
-_LEAST = 1e-12
-"""Probability of all texts together where there is none."""
 
 
 @dataclass(frozen=True)
@@ -131,13 +93,11 @@ def read_numbers(image: Image.Image, probabilities: Probabilities, expect: Expec
     probabilities: a classifier, (n, 28, 28) uint8 to (n, 10). expect: what is known of each number.
     """
     looks, found = Looks(image), many.find_closely(image)
-    if at_once := _all_at_once(looks, found, expect):
-        return at_once
-    if words := find_words(looks, found):
+    if words := find_words(looks, found) + find_degrees(found):
         image, found = painted_over(image, words), without(found, words)
         looks = Looks(image)
-        if at_once := _all_at_once(looks, found, expect):
-            return _beside_words(at_once)
+    if at_once := _all_at_once(looks, found, expect):
+        return _beside_words(at_once) if words else at_once
     rows, whole = _lines(image, many.read_many(image, probabilities, found))
     numbers = [_number(looks, row, whole, expect) for row in rows]
     return [each for each in (_beside_words(numbers) if words else numbers) if each.digits]
@@ -173,12 +133,8 @@ def _all_at_once(looks: Looks, found: Found, expect: Expect) -> list[Number]:
 def _at_once(looks: Looks, found: Sequence[Digit], whole: bool, expect: Expect) -> Number | None:
     """A line's number if two line readers are sure of as many digits as the detector found; as for `best`."""
     views = looks.views(_windows(looks, found, whole)[:1], line.UPRIGHT, line.MODELS)
-    text, sureness = _by_itself(found, whole)
-    share = 0.0
-    if expect.fits(text):  # most often it is just this, and no other text need be looked for
-        said = _said([view.digits for view in views], {text})
-        _, share = _weighed(said, text, sureness, whole, ANY)
-    if share < _AT_ONCE:
+    text, share = as_found(views, found, whole)  # most often this, and no other need be looked for
+    if share < _AT_ONCE or not expect.fits(text):
         text, share = best(views, found, whole)
     if share < _AT_ONCE or len(text) != len(found) or not expect.fits(text):
         return None
@@ -196,7 +152,7 @@ def _number(looks: Looks, found: Sequence[Digit], whole: bool, expect: Expect) -
     for leans, models in line.STAGES:
         views += looks.views(windows, leans, models)
         text, share = best(views, found, whole, expect)
-        if share >= _SETTLED:
+        if share >= SETTLED:
             break
     return _as_seen(looks.image, views, text, found, calibrated(share))
 
@@ -212,103 +168,26 @@ def _as_seen(
     return Number(tuple(digits), _full(views, text), confidence)
 
 
-def best(
-    views: Sequence[View], found: Sequence[Digit], whole: bool, expect: Expect = ANY
-) -> tuple[str, float]:
-    """The likeliest text of digits, and its share among all, by Bayes' rule.
-
-    found: its digits as they were found one by one. whole: whether the picture is nothing but this line.
-    expect: what is known of them; the likeliest text that fits is given, with what speaks for others weighing
-    _UNFIT. Where none fits, or the picture is almost surely none that does, it is the likeliest of all at 0.
-    """
-    by_itself, sureness = _by_itself(found, whole)
-    each = [view.digits for view in views]
-    said = _said(each, {text for view in views for text in view.texts} | {by_itself})
-    text, share = _weighed(said, by_itself, sureness, whole, ANY)
-    if not expect or (share >= _SETTLED and expect.fits(text)):
-        return text, share
-    text, share = _weighed(said, by_itself, sureness, whole, expect)
-    if share >= _SETTLED:
-        return text, share
-    said |= _said(each, _fitting(each[: len(line.MODELS)], expect) - said.keys())
-    return _weighed(said, by_itself, sureness, whole, expect)
-
-
-def _by_itself(found: Sequence[Digit], whole: bool) -> tuple[str, float]:
-    """What was found digit by digit, and how far that is believed; as for `best`."""
-    text = "".join(str(digit.digit) for digit in found)
-    return text, min(math.prod(digit.confidence for digit in found), _TRUSTED[whole]) if found else 0.5
-
-
-def _said(each: Sequence[NDArray[np.float32]], texts: Set[str]) -> dict[str, NDArray[np.float64]]:
-    """The likelihood of each text in each view, (views,). each: the columns of a view."""
-    return dict(zip(texts, likelihoods(each, [*texts]), strict=True))
-
-
-def _weighed(
-    said: Mapping[str, NDArray[np.float64]], by_itself: str, sureness: float, whole: bool, expect: Expect
-) -> tuple[str, float]:
-    """As `best`, of some texts. said: as from `_said`. by_itself: the one found, so sure, digit by digit."""
-    seen = {text: _agreed(shares) for text, shares in said.items()}
-    other = (1 - sureness) * _OTHERWISE
-    expected = {
-        text: sureness if text == by_itself else max(other, 0 if whole else _overlooked(by_itself, text))
-        for text in said
-    }
-    shares = {text: seen[text] * expected[text] for text in said}
-    rest = max(1 - sum(float(each.mean()) for each in said.values()), 0.0) * other
-    fit = {text: share for text, share in shares.items() if expect.fits(text)} if expect else shares
-    among = max(sum(fit.values()), _LEAST)
-    others = max(sum(shares.values()) - sum(fit.values()) + rest, 0.0)
-    if not fit or among < _HARDLY * others:
-        return max(shares, key=lambda text: (shares[text], text)), 0.0
-    text = max(fit, key=lambda text: (fit[text], text))
-    return text, fit[text] / (among + others * (_UNFIT if expect else 1))
-
-
-def _overlooked(found: str, text: str) -> float:
-    """Probability that the digits a text has more than was found were overlooked; 0 for other texts."""
-    left = iter(text)
-    within = bool(found) and all(digit in left for digit in found)
-    return _OVERLOOKED ** (len(text) - len(found)) if within else 0.0
-
-
-def _agreed(shares: NDArray[np.float64]) -> float:
-    """What views say together: their mean, and less where some of them hardly think it possible."""
-    arithmetic, geometric = shares.mean(), np.exp(np.log(shares + _IMPOSSIBLE).mean())
-    return float(arithmetic ** (1 - _UNANIMOUS) * geometric**_UNANIMOUS)
-
-
-def _fitting(each: Sequence[NDArray[np.float32]], expect: Expect) -> set[str]:
-    """The likeliest texts that fit, of what some views make possible."""
-    longest = min(expect.lengths[1], _LONGEST_EXPECTED)
-    found: defaultdict[str, float] = defaultdict(float)
-    for columns in each:
-        for text, share in likeliest(columns, _EXPECTED, longest=longest, least=_POSSIBLE).items():
-            if expect.fits(text):
-                found[text] += share
-    return set(sorted(found, key=lambda text: -found[text])[:_FITTING])
-
-
 def _is_one_line(image: Image.Image, rows: Sequence[Sequence[Digit]]) -> bool:
     """Whether a picture is cut out round a single line."""
     if image.width > _LONGEST * image.height:
         return False
     if not rows:
         return image.height <= _LOW
-    tall = float(np.median([digit.box[3] for row in rows for digit in row]))
+    tall = _tall([digit for row in rows for digit in row])
     return tall >= (_TALL if len(rows) == 1 else 1.5 * _TALL) * image.height
 
 
 def _windows(looks: Looks, found: Sequence[Digit], whole: bool) -> list[Box]:
     """Left, top, right, bottom of what the line reader sees of a line."""
     width, height = looks.image.size
+    whole = whole and not _has_air(looks.image, found)
     windows: list[Box] = [(0, 0, width, height)] if whole else []
     if found:
         boxes = np.array([digit.box for digit in found], float)
         left, top = boxes[:, :2].min(axis=0)
         right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
-        tall = float(np.median(boxes[:, 3]))
+        tall = _tall(found)
         if not whole:
             left, right = _with_what_was_missed(looks, (left, top, right, bottom), tall)
         for beside, above in _ROOMS[1:] if whole else _ROOMS:
@@ -321,6 +200,15 @@ def _windows(looks: Looks, found: Sequence[Digit], whole: bool) -> list[Box]:
                 )
             )
     return windows
+
+
+def _has_air(image: Image.Image, found: Sequence[Digit]) -> bool:
+    """Whether there is much clean paper round the digits of a picture."""
+    return bool(found) and _tall(found) < _AIRY * image.height and paper.is_clean(image)
+
+
+def _tall(digits: Sequence[Digit]) -> float:
+    return float(np.median([digit.box[3] for digit in digits]))
 
 
 def _with_what_was_missed(
@@ -351,7 +239,7 @@ def _with_what_was_missed(
 def _full(views: Sequence[View], text: str) -> str:
     """The text with the signs that the line reader most likely saw between its digits."""
     written = {greedy(view.columns) for view in views}
-    fitting = sorted(each for each in written if "".join(filter(str.isdigit, each)) == text)
+    fitting = sorted(each for each in written if only_digits(each) == text)
     if len(fitting) > 1:
         paired = [1 if each.count("(") == each.count(")") else _UNPAIRED for each in fitting]
         seen = likelihoods([view.columns for view in views], fitting).sum(axis=1) * paired
@@ -368,7 +256,7 @@ def _placed(
     together: how sure all of them are, of which none is less sure.
     """
     middles = [view.across(place.middle) for view, place in marked]
-    tall = float(np.median([digit.box[3] for digit in found])) if found else 0.0
+    tall = _tall(found) if found else 0.0
     top = float(np.median([digit.box[1] for digit in found])) if found else 0.0
     as_found = [place.sign for _, place in marked] == [str(digit.digit) for digit in found]
     digits = []

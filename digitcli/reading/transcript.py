@@ -177,3 +177,8 @@ def greedy(columns: Floats) -> str:
     best = columns.argmax(axis=1)
     starts = np.flatnonzero(np.diff(best, prepend=-1))
     return "".join(SIGNS[sign] for sign in best[starts].tolist() if sign < len(SIGNS))
+
+
+def only_digits(text: str) -> str:
+    """A text without its signs."""
+    return "".join(filter(str.isdigit, text))

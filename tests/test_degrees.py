@@ -1,0 +1,66 @@
+"""Degree signs behind numbers: they are told from zeros by how they stand, and are no digits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from digitcli import classifiers, runs
+from digitcli.reading.degrees import find_degrees
+from digitcli.reading.find import Found
+from digitcli.reading.likelihood import UNCERTAIN
+from digitcli.reading.numbers import read_numbers
+
+PROBABILITIES = classifiers.load(runs.BUNDLED).probabilities
+FONT = ImageFont.load_default(48)
+
+
+def printed(text: str) -> Image.Image:
+    left, top, right, bottom = FONT.getbbox(text)
+    image = Image.new("L", (int(right - left) + 60, int(bottom - top) + 60), 255)
+    ImageDraw.Draw(image).text((30 - left, 30 - top), text, 0, FONT)
+    return image
+
+
+def found(*boxes: tuple[int, int, int, int], digits: str) -> Found:
+    named = np.eye(10, dtype=np.float32)[[int(digit) for digit in digits]]
+    return Found(np.array(boxes, np.float32), np.ones(len(boxes), np.float32), named, 1.0)
+
+
+@pytest.mark.parametrize("text", ["180", "45", "21.5"])
+def test_a_degree_sign_is_no_digit_and_its_number_is_marked(text: str) -> None:
+    (number,) = read_numbers(printed(f"{text}°"), PROBABILITIES)
+    assert number.full == text
+    assert number.confidence < UNCERTAIN
+
+
+def test_a_small_raised_ring_is_found_with_some_paper_but_nothing_of_the_digit() -> None:
+    (box,) = find_degrees(found((0, 0, 30, 50), (31, -2, 51, 18), digits="50"))
+    left, top, right, bottom = box
+    assert 30 <= left <= 31
+    assert 51 < right < 60
+    assert top == 0
+    assert 18 < bottom < 25
+
+
+@pytest.mark.parametrize(
+    ("second", "digit"),
+    [
+        ((31, 0, 60, 50), "0"),  # as tall
+        ((31, 30, 51, 50), "0"),  # low, as a small 0 is written
+        ((31, 0, 51, 20), "6"),  # no ring
+        ((31, 0, 41, 20), "0"),  # not round
+        ((90, 0, 110, 20), "0"),  # far from it
+    ],
+)
+def test_other_zeros_are_digits(second: tuple[int, int, int, int], digit: str) -> None:
+    assert find_degrees(found((0, 0, 30, 50), second, digits=f"5{digit}")) == []
+
+
+def test_raised_cents_are_digits() -> None:
+    assert find_degrees(found((0, 0, 30, 50), (31, 0, 51, 20), (52, 0, 72, 20), digits="500")) == []
+
+
+def test_a_ring_alone_is_a_zero() -> None:
+    assert find_degrees(found((0, 0, 20, 20), digits="0")) == []
