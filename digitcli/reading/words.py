@@ -33,7 +33,7 @@ _SPACE, _FAINT = 0.22, 90
 _LIKE_LETTERS, _FEW = frozenset("01568"), 3
 """What O, l, S, G and B are read as, and how many of these a word has between its letters at most."""
 
-_WORD, _WIDE = 1.5, 0.6
+_WORD, _WIDE = 1.5, 0.7
 """Width of the letters of a word at least, and of a digit, in heights of one."""
 
 
