@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from digitcli import classifiers, runs
@@ -11,9 +13,11 @@ from digitcli.reading.degrees import find_degrees
 from digitcli.reading.find import Found
 from digitcli.reading.likelihood import UNCERTAIN
 from digitcli.reading.numbers import read_numbers
+from digitcli.reading.words import without
 
 PROBABILITIES = classifiers.load(runs.BUNDLED).probabilities
 FONT = ImageFont.load_default(48)
+SIZE = (120, 80)
 
 
 def printed(text: str) -> Image.Image:
@@ -23,7 +27,7 @@ def printed(text: str) -> Image.Image:
     return image
 
 
-def found(*boxes: tuple[int, int, int, int], digits: str) -> Found:
+def found(*boxes: tuple[float, float, float, float], digits: str) -> Found:
     named = np.eye(10, dtype=np.float32)[[int(digit) for digit in digits]]
     return Found(np.array(boxes, np.float32), np.ones(len(boxes), np.float32), named, 1.0)
 
@@ -36,7 +40,7 @@ def test_a_degree_sign_is_no_digit_and_its_number_is_marked(text: str) -> None:
 
 
 def test_a_small_raised_ring_is_found_with_some_paper_but_nothing_of_the_digit() -> None:
-    (box,) = find_degrees(found((0, 0, 30, 50), (31, -2, 51, 18), digits="50"))
+    (box,) = find_degrees(found((0, 0, 30, 50), (31, -2, 51, 18), digits="50"), SIZE)
     left, top, right, bottom = box
     assert 30 <= left <= 31
     assert 51 < right < 60
@@ -52,15 +56,33 @@ def test_a_small_raised_ring_is_found_with_some_paper_but_nothing_of_the_digit()
         ((31, 0, 51, 20), "6"),  # no ring
         ((31, 0, 41, 20), "0"),  # not round
         ((90, 0, 110, 20), "0"),  # far from it
+        ((31, -30, 51, -10), "0"),  # in the line above
+        ((5, 0, 25, 20), "0"),  # in the digit
     ],
 )
 def test_other_zeros_are_digits(second: tuple[int, int, int, int], digit: str) -> None:
-    assert find_degrees(found((0, 0, 30, 50), second, digits=f"5{digit}")) == []
+    assert find_degrees(found((0, 0, 30, 50), second, digits=f"5{digit}"), SIZE) == []
+
+
+@given(st.floats(-20, 110), st.floats(-20, 70), st.floats(5, 60), st.floats(0.25, 0.62), st.floats(-0.3, 0.6))
+def test_what_is_painted_over_is_part_of_the_picture_and_has_the_middle_of_the_ring(
+    left: float, top: float, tall: float, small: float, gap: float
+) -> None:
+    start, side = left + (0.6 + gap) * tall, small * tall
+    middle = start + side / 2, top + side / 2
+    assume(0 <= middle[0] < SIZE[0] - 1 and 0 <= middle[1] < SIZE[1] - 1)  # as all that the detector finds
+    both = found(
+        (left, top, left + 0.6 * tall, top + tall), (start, top, start + side, top + side), digits="50"
+    )
+    for box in find_degrees(both, SIZE):
+        assert 0 <= box[0] < box[2] <= SIZE[0]
+        assert 0 <= box[1] < box[3] <= SIZE[1]
+        assert len(without(both, [box])) == 1
 
 
 def test_raised_cents_are_digits() -> None:
-    assert find_degrees(found((0, 0, 30, 50), (31, 0, 51, 20), (52, 0, 72, 20), digits="500")) == []
+    assert find_degrees(found((0, 0, 30, 50), (31, 0, 51, 20), (52, 0, 72, 20), digits="500"), SIZE) == []
 
 
 def test_a_ring_alone_is_a_zero() -> None:
-    assert find_degrees(found((0, 0, 20, 20), digits="0")) == []
+    assert find_degrees(found((0, 0, 20, 20), digits="0"), SIZE) == []

@@ -24,15 +24,19 @@ _ROOM = 0.1
 """Paper around it that belongs to it, in the same: its edge is soft."""
 
 
-def find_degrees(found: Found) -> list[Box]:
-    """Where degree signs are, with some paper: left, top, right, bottom in pixels of the picture."""
+def find_degrees(found: Found, size: tuple[int, int]) -> list[Box]:
+    """Where degree signs are, with some paper: left, top, right, bottom in pixels of the picture.
+
+    size: width and height of the picture.
+    """
     degrees = []
     for ring, digit in _pairs(found):
         left, top, right, bottom = found.boxes[ring].tolist()
         _, above, end, below = found.boxes[digit].tolist()
         room = _ROOM * (below - above)
         start = max(left - room, end, 0)  # nothing of the digit
-        degrees.append((int(start), max(0, int(top - room)), int(right + room) + 1, int(bottom + room) + 1))
+        corner = min(size[0], int(right + room) + 1), min(size[1], int(bottom + room) + 1)
+        degrees.append((int(start), max(0, int(top - room)), *corner))
     return degrees
 
 
@@ -49,21 +53,22 @@ def _pairs(found: Found) -> list[tuple[int, int]]:
     likely = found.scores >= LIKELY
     lefts, tops, rights, bottoms = found.boxes.T
     tall = bottoms - tops
-    pairs = []
     named = found.probabilities.argmax(axis=1)
+    pairs = []
     for ring in np.flatnonzero(likely & np.isin(named, _READ_AS)).tolist():
-        sides = tall[ring], rights[ring] - lefts[ring]
+        left, top, right, bottom = found.boxes[ring]
+        sides = right - left, bottom - top
         if max(sides) > _ROUND * min(sides):
             continue
-        large = likely & (_SMALLEST * tall <= tall[ring]) & (tall[ring] <= _LARGEST * tall)
-        high = (tops[ring] - tops <= _LOWERED * tall) & (bottoms[ring] - tops <= _RAISED * tall)
-        gaps = lefts[ring] - rights
-        before = np.flatnonzero(large & high & (lefts < lefts[ring]) & (gaps <= _NEAR * tall))
+        sized = (_SMALLEST * tall <= bottom - top) & (bottom - top <= _LARGEST * tall)
+        raised = (top - tops <= _LOWERED * tall) & (bottom - tops <= _RAISED * tall) & (bottom > tops)
+        behind = ((left + right) / 2 > rights) & (left - rights <= _NEAR * tall)
+        before = np.flatnonzero(likely & sized & raised & behind)
         if not before.size:
             continue
-        digit = before[gaps[before].argmin()]
-        others = likely & (lefts > lefts[digit]) & (lefts - rights[ring] <= _NEAR * tall[digit])
+        digit = int(before[rights[before].argmax()])
+        others = likely & (lefts > lefts[digit]) & (lefts - right <= _NEAR * tall[digit])
         others[ring] = False
         if not (others & (bottoms - tops[digit] <= _RAISED * tall[digit])).any():
-            pairs.append((ring, int(digit)))
+            pairs.append((ring, digit))
     return pairs

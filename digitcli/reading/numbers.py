@@ -93,7 +93,7 @@ def read_numbers(image: Image.Image, probabilities: Probabilities, expect: Expec
     probabilities: a classifier, (n, 28, 28) uint8 to (n, 10). expect: what is known of each number.
     """
     looks, found = Looks(image), many.find_closely(image)
-    if words := find_words(looks, found) + find_degrees(found):
+    if words := find_words(looks, found) + find_degrees(found, image.size):
         image, found = painted_over(image, words), without(found, words)
         looks = Looks(image)
     if at_once := _all_at_once(looks, found, expect):
