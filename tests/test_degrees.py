@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageFont
+from typeset import typeset
 
 from digitcli import classifiers, runs
 from digitcli.reading.degrees import find_degrees
@@ -20,13 +21,6 @@ FONT = ImageFont.load_default(48)
 SIZE = (120, 80)
 
 
-def printed(text: str) -> Image.Image:
-    left, top, right, bottom = FONT.getbbox(text)
-    image = Image.new("L", (int(right - left) + 60, int(bottom - top) + 60), 255)
-    ImageDraw.Draw(image).text((30 - left, 30 - top), text, 0, FONT)
-    return image
-
-
 def found(*boxes: tuple[float, float, float, float], digits: str) -> Found:
     named = np.eye(10, dtype=np.float32)[[int(digit) for digit in digits]]
     return Found(np.array(boxes, np.float32), np.ones(len(boxes), np.float32), named, 1.0)
@@ -34,7 +28,7 @@ def found(*boxes: tuple[float, float, float, float], digits: str) -> Found:
 
 @pytest.mark.parametrize("text", ["180", "45", "21.5"])
 def test_a_degree_sign_is_no_digit_and_its_number_is_marked(text: str) -> None:
-    (number,) = read_numbers(printed(f"{text}°"), PROBABILITIES)
+    (number,) = read_numbers(typeset(f"{text}°", FONT, margin=30), PROBABILITIES)
     assert number.full == text
     assert number.confidence < UNCERTAIN
 

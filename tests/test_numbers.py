@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageFont
+from typeset import typeset
 
 from digitcli import classifiers, runs
 from digitcli.images.ink import Box
@@ -27,11 +28,7 @@ PROBABILITIES = classifiers.load(runs.BUNDLED).probabilities
 
 
 def written(text: str, size: int = 60, margin: int = 14) -> Image.Image:
-    font = ImageFont.truetype(faces()[0], size)
-    left, top, right, bottom = font.getbbox(text)
-    image = Image.new("L", (int(right - left) + 2 * margin, int(bottom - top) + 2 * margin), 255)
-    ImageDraw.Draw(image).text((margin - left, margin - top), text, 0, font)
-    return image
+    return typeset(text, ImageFont.truetype(faces()[0], size), margin)
 
 
 def seen(text: str, sure: float) -> View:
@@ -171,11 +168,7 @@ def test_the_signs_between_the_digits_are_kept_apart_from_them(text: str) -> Non
 @pytest.mark.parametrize("margin", [10, 40])
 @pytest.mark.parametrize("text", ["24/7", "16/9", "5/8"])
 def test_a_printed_slash_is_no_one_however_much_paper_is_round_it(text: str, margin: int) -> None:
-    font = ImageFont.load_default(48)
-    left, top, right, bottom = font.getbbox(text)
-    image = Image.new("L", (int(right - left) + 2 * margin, int(bottom - top) + 2 * margin), 255)
-    ImageDraw.Draw(image).text((margin - left, margin - top), text, 0, font)
-    (number,) = read_numbers(image, PROBABILITIES)
+    (number,) = read_numbers(typeset(text, ImageFont.load_default(48), margin), PROBABILITIES)
     assert number.full == text
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image, ImageChops, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageFont
+from typeset import typeset
 
 from digitcli import classifiers, runs
 from digitcli.reading.find import Found
@@ -18,10 +19,7 @@ FONT = ImageFont.load_default(40)
 
 
 def printed(text: str, paper: int = 255, ink: int = 0) -> Image.Image:
-    left, top, right, bottom = FONT.getbbox(text)
-    image = Image.new("L", (int(right - left) + 30, int(bottom - top) + 30), paper)
-    ImageDraw.Draw(image).text((15 - left, 15 - top), text, ink, FONT)
-    return image
+    return typeset(text, FONT, margin=15, paper=paper, ink=ink)
 
 
 def read(image: Image.Image) -> str:

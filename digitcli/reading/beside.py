@@ -12,7 +12,7 @@ from PIL import Image
 from digitcli.images.components import find_components
 from digitcli.images.ink import grown
 from digitcli.images.preprocess import inks
-from digitcli.reading.digit import Digit
+from digitcli.reading.digit import Digit, median_height
 
 Line = list[Digit]
 
@@ -51,12 +51,8 @@ def without_what_stands_beside(lines: Sequence[Line], image: Image.Image) -> lis
 
 def may_be_print(lines: Sequence[Line]) -> list[bool]:
     """Of each line, whether it is so much lower than the tallest."""
-    tallest = max(map(_height, lines), default=0.0)
-    return [_height(line) < _PRINT * tallest for line in lines]
-
-
-def _height(line: Line) -> float:
-    return float(np.median([digit.box[3] for digit in line]))
+    tallest = max(map(median_height, lines), default=0.0)
+    return [median_height(line) < _PRINT * tallest for line in lines]
 
 
 def _is_of_ticks(line: Line) -> bool:
@@ -77,7 +73,7 @@ def _without_towers(line: Line) -> Line:
 def _is_of_words(line: Line, image: Image.Image) -> bool:
     """Whether as much in a line, as tall as digits, is read with doubt or not at all as is read: letters."""
     left, top, right, bottom = _parts(line, image).T
-    similar = np.abs(np.log((bottom - top) / _height(line))) < np.log(2)
+    similar = np.abs(np.log((bottom - top) / median_height(line))) < np.log(2)
     middles = ((left + right) / 2)[similar, None]
     starts, _, widths, _ = np.array([digit.box for digit in line]).T
     read = ((starts <= middles) & (middles <= starts + widths)).any(axis=1)
@@ -87,7 +83,7 @@ def _is_of_words(line: Line, image: Image.Image) -> bool:
 
 def _without_walls(line: Line, image: Image.Image) -> Line:
     """Without ones outside of all cells, where most others stand in one."""
-    height = _height(line)
+    height = median_height(line)
     ones = [digit for digit in line if digit.digit == 1 and digit.box[3] >= height]
     if not ones or len(line) < 3:
         return line
@@ -111,7 +107,7 @@ def _parts(line: Line, image: Image.Image, *, background: bool = False) -> NDArr
 
     (n, 4), left, top, right, bottom in pixels of the picture.
     """
-    room = _ROOM * _height(line)
+    room = _ROOM * median_height(line)
     top = max(0, int(min(digit.box[1] for digit in line) - room))
     bottom = min(image.height, int(max(digit.box[1] + digit.box[3] for digit in line) + room))
     looks = [ink for _, ink in islice(inks(image.crop((0, top, image.width, bottom))), _LOOKS)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,3 +60,8 @@ class Digit:
     def pixels(self) -> NDArray[np.uint8]:
         """(28, 28) uint8, as a classifier sees it: 0 paper to 255 ink."""
         return self.shown.pixels if isinstance(self.shown, Cutting) else self.shown
+
+
+def median_height(digits: Sequence[Digit]) -> float:
+    """In pixels of the picture; there must be digits."""
+    return float(np.median([digit.box[3] for digit in digits]))

@@ -19,7 +19,7 @@ from digitcli.images.ink import Box
 from digitcli.reading.edges import cropped
 from digitcli.reading.network import network
 from digitcli.reading.strip import grey, leaning, softened, strip
-from digitcli.reading.transcript import SIGNS, likeliest, of_digits, softmax
+from digitcli.reading.transcript import SIGNS, greedy, likeliest, of_digits, softmax
 
 MODELS = tuple(
     Path(__file__).parents[1] / "assets" / name for name in ("line-typefaces.tflite", "line-words.tflite")
@@ -69,6 +69,11 @@ class View:
         """Where a column of the answer is on the picture, in its pixels."""
         left, _, right, _ = self.window
         return left + column / len(self.columns) * (right - left)
+
+    @cached_property
+    def written(self) -> str:
+        """What stands there most likely, with its signs."""
+        return greedy(self.columns)
 
     @cached_property
     def digits(self) -> NDArray[np.float32]:

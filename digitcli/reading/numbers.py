@@ -19,13 +19,13 @@ from digitcli.images.boxes import NO_BOXES
 from digitcli.images.ink import Box
 from digitcli.reading import line, many
 from digitcli.reading.degrees import find_degrees
-from digitcli.reading.digit import Digit, cutting
+from digitcli.reading.digit import Digit, cutting, median_height
 from digitcli.reading.edges import reaches_edge
 from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.find import Found
 from digitcli.reading.likelihood import Probabilities, calibrated
 from digitcli.reading.line import Looks, View
-from digitcli.reading.transcript import LETTER, Place, aligned, greedy, likelihoods, only_digits
+from digitcli.reading.transcript import LETTER, Place, aligned, likelihoods, only_digits
 from digitcli.reading.weighing import SETTLED, as_found, best
 from digitcli.reading.words import find_words, painted_over, without
 
@@ -93,19 +93,19 @@ def read_numbers(image: Image.Image, probabilities: Probabilities, expect: Expec
     probabilities: a classifier, (n, 28, 28) uint8 to (n, 10). expect: what is known of each number.
     """
     looks, found = Looks(image), many.find_closely(image)
-    if words := find_words(looks, found) + find_degrees(found, image.size):
-        image, found = painted_over(image, words), without(found, words)
+    if no_digits := find_words(looks, found) + find_degrees(found, image.size):
+        image, found = painted_over(image, no_digits), without(found, no_digits)
         looks = Looks(image)
-    if at_once := _all_at_once(looks, found, expect):
-        return _beside_words(at_once) if words else at_once
-    rows, whole = _lines(image, many.read_many(image, probabilities, found))
-    numbers = [_number(looks, row, whole, expect) for row in rows]
-    return [each for each in (_beside_words(numbers) if words else numbers) if each.digits]
+    numbers = _all_at_once(looks, found, expect)
+    if not numbers:
+        rows, whole = _lines(image, many.read_many(image, probabilities, found))
+        numbers = [each for row in rows if (each := _number(looks, row, whole, expect)).digits]
+    return [_beside_words(each) for each in numbers] if no_digits else numbers
 
 
-def _beside_words(numbers: Sequence[Number]) -> list[Number]:
+def _beside_words(number: Number) -> Number:
     """The same, less sure: a letter of the words may have been taken for a digit all the same."""
-    return [replace(each, confidence=each.confidence * _BESIDE_WORDS) for each in numbers]
+    return replace(number, confidence=number.confidence * _BESIDE_WORDS)
 
 
 def _lines(image: Image.Image, rows: list[list[Digit]]) -> tuple[list[list[Digit]], bool]:
@@ -174,7 +174,7 @@ def _is_one_line(image: Image.Image, rows: Sequence[Sequence[Digit]]) -> bool:
         return False
     if not rows:
         return image.height <= _LOW
-    tall = _tall([digit for row in rows for digit in row])
+    tall = median_height([digit for row in rows for digit in row])
     return tall >= (_TALL if len(rows) == 1 else 1.5 * _TALL) * image.height
 
 
@@ -187,7 +187,7 @@ def _windows(looks: Looks, found: Sequence[Digit], whole: bool) -> list[Box]:
         boxes = np.array([digit.box for digit in found], float)
         left, top = boxes[:, :2].min(axis=0)
         right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
-        tall = _tall(found)
+        tall = median_height(found)
         if not whole:
             left, right = _with_what_was_missed(looks, (left, top, right, bottom), tall)
         for beside, above in _ROOMS[1:] if whole else _ROOMS:
@@ -204,11 +204,7 @@ def _windows(looks: Looks, found: Sequence[Digit], whole: bool) -> list[Box]:
 
 def _has_air(image: Image.Image, found: Sequence[Digit]) -> bool:
     """Whether there is much clean paper round the digits of a picture."""
-    return bool(found) and _tall(found) < _AIRY * image.height and paper.is_clean(image)
-
-
-def _tall(digits: Sequence[Digit]) -> float:
-    return float(np.median([digit.box[3] for digit in digits]))
+    return bool(found) and median_height(found) < _AIRY * image.height and paper.is_clean(image)
 
 
 def _with_what_was_missed(
@@ -225,7 +221,7 @@ def _with_what_was_missed(
             min(height, int(bottom + _ROOMS[0][1] * tall) + 1),
         )
         (view,) = looks.views([window], line.UPRIGHT, line.MODELS[:1])
-        places = aligned(view.columns, greedy(view.columns))
+        places = aligned(view.columns, view.written)
         middles = [view.across(place.middle) for place in places if place.sign in _OF_A_LINE]
         before = min(middles, default=left) < left - _ASIDE * tall
         after = max(middles, default=right) > right + _ASIDE * tall
@@ -238,7 +234,7 @@ def _with_what_was_missed(
 
 def _full(views: Sequence[View], text: str) -> str:
     """The text with the signs that the line reader most likely saw between its digits."""
-    written = {greedy(view.columns) for view in views}
+    written = {view.written for view in views}
     fitting = sorted(each for each in written if only_digits(each) == text)
     if len(fitting) > 1:
         paired = [1 if each.count("(") == each.count(")") else _UNPAIRED for each in fitting]
@@ -256,7 +252,7 @@ def _placed(
     together: how sure all of them are, of which none is less sure.
     """
     middles = [view.across(place.middle) for view, place in marked]
-    tall = _tall(found) if found else 0.0
+    tall = median_height(found) if found else 0.0
     top = float(np.median([digit.box[1] for digit in found])) if found else 0.0
     as_found = [place.sign for _, place in marked] == [str(digit.digit) for digit in found]
     digits = []

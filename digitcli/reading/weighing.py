@@ -18,7 +18,7 @@ from digitcli.reading import line
 from digitcli.reading.digit import Digit
 from digitcli.reading.expect import ANY, Expect
 from digitcli.reading.line import View
-from digitcli.reading.transcript import greedy, likeliest, likelihoods, only_digits
+from digitcli.reading.transcript import likeliest, likelihoods, only_digits
 
 _TRUSTED = {False: 0.9, True: 0.35}
 """Confidence of the digits found one by one, together, that is believed at most: on pages and, true, in
@@ -119,7 +119,7 @@ def best(
 def _one_by_one(views: Sequence[View], found: Sequence[Digit], whole: bool) -> _OneByOne:
     text = "".join(str(digit.digit) for digit in found)
     sureness = min(math.prod(digit.confidence for digit in found), _TRUSTED[whole]) if found else 0.5
-    seen = {greedy(view.columns) for view in views}
+    seen = {view.written for view in views}
     alike = {only_digits(each) for each in seen if only_digits(_SLASHES.sub("1", each)) == text} - {text}
     return _OneByOne(text, sureness, alike, whole)
 

@@ -19,7 +19,7 @@ from digitcli.reading.find import LIKELY, Found
 from digitcli.reading.line import Looks, View
 from digitcli.reading.many import lines
 from digitcli.reading.strip import HEIGHT, STEP
-from digitcli.reading.transcript import LETTER, SIGNS, Place, aligned, greedy
+from digitcli.reading.transcript import LETTER, SIGNS, Place, aligned
 
 _BESIDE, _ABOVE = 1.0, 0.2
 """Paper beside and above a row of digits that is looked at with it, in heights of one."""
@@ -67,8 +67,8 @@ def find_words(looks: Looks, found: Found) -> list[Box]:
         if left >= right or top >= bottom:
             continue
         (view,) = looks.views([(left, top, right, bottom)], line.UPRIGHT, [line.KNOWS_WORDS])
-        if LETTER in (written := greedy(view.columns)):
-            places = aligned(view.columns, written)
+        if LETTER in view.written:
+            places = aligned(view.columns, view.written)
             tokens = _tokens(places, looks.strip(view.window), tall / (bottom - top))
             spans = _spans(view, [each for token in tokens for each in _read(token)], boxes, tall)
             words += [(int(start), top, int(np.ceil(end)), bottom) for start, end in spans if end > start]
